@@ -1,0 +1,107 @@
+import type { ModelConfig } from '../config/types.ts'
+import type { ServerError } from '../errors.ts'
+import type { InferRequest } from '../infer.ts'
+import type { Log, ModelStore } from '../platform.ts'
+import type { Datatype, Tensor } from '../tensor.ts'
+
+/** One input or output as the model file itself describes it; -1 = free dimension. */
+export interface IoSpec {
+  readonly name: string
+  readonly datatype: Datatype
+  /** Whole shape, batch dimension included; [] for a scalar. */
+  readonly shape: readonly number[]
+  readonly optional?: boolean
+}
+
+/** What a model file says of itself: the source of auto-completion and of the config check. */
+export interface ModelIo {
+  readonly inputs: readonly IoSpec[]
+  readonly outputs: readonly IoSpec[]
+}
+
+/** One version of a model as a backend gets to see it. */
+export interface ModelSource {
+  readonly name: string
+  readonly version: number
+  /** The user's config with server-wide defaults; not yet completed from the model's own metadata. */
+  readonly config: ModelConfig
+  /** `--backend-config` pairs for this backend merged over those for any backend. */
+  readonly settings: ReadonlyMap<string, string>
+  readonly store: ModelStore
+  /** The model's folder and the version's folder in `store`. */
+  readonly modelPath: string
+  readonly versionPath: string
+  readonly log: Log
+}
+
+/** Where an instance runs, from the model's instance groups. */
+export interface Placement {
+  /** `<group>_<i>` or `<group>_<i>_gpu<d>`, as Triton names instances. */
+  readonly name: string
+  readonly kind: 'KIND_CPU' | 'KIND_GPU' | 'KIND_MODEL'
+  /** Device ordinal for KIND_GPU, else 0. */
+  readonly device: number
+}
+
+/**
+ * Requests that run together. They were checked against the config: same inputs in model order and, ragged inputs
+ * aside, same shapes but for the batch dimension.
+ */
+export interface Batch {
+  readonly requests: readonly InferRequest[]
+  /** Sum of the requests' batch sizes: rows along axis 0 of the joined tensors; 1 for models without batching. */
+  readonly size: number
+}
+
+/** Marks of one execution in `Clock.now()` nanoseconds; an instance fills what it can tell, 0 = not told. */
+export interface ExecutionMarks {
+  inputEndNs: number
+  outputStartNs: number
+}
+
+/**
+ * How an instance answers a batch: joined outputs, rows in request order (core cuts them apart), or an error for all.
+ * `outputs` covers at least every output that any request asked for. `release` lets the instance use the buffers
+ * again; core calls it at most once, when every response cut from them was released (see InferResponse.release).
+ */
+export interface BatchResult {
+  readonly outputs: readonly Tensor[]
+  readonly release?: () => void
+}
+
+export type BatchDone = (result: BatchResult | ServerError) => void
+
+/** One copy of a model that executes one batch at a time. */
+export interface Instance {
+  /**
+   * Runs `batch` and calls `done` exactly once: before returning when it ran inline, later otherwise. Never throws.
+   * `marks` is filled before `done`. When every request of the batch is cancelled, an instance that can stop early does.
+   */
+  execute(batch: Batch, marks: ExecutionMarks, done: BatchDone): void
+  /** Stops what runs if it can. Optional. */
+  terminate?(): void
+  close(): Promise<void>
+}
+
+/** A loaded model file. */
+export interface BackendModel {
+  /** What the file says of itself; absent where a backend cannot tell. */
+  readonly io?: ModelIo
+  /** `config` is complete and validated. Throws ServerError with the reason when the placement cannot be had. */
+  instance(placement: Placement, config: ModelConfig): Promise<Instance>
+  close(): Promise<void>
+}
+
+/** Runs models of one kind. */
+export interface Backend {
+  /** Triton's backend name: `onnxruntime`, `identity`, … */
+  readonly name: string
+  /** Used when the config names no `default_model_filename`; '' where models need no file. */
+  readonly defaultModelFilename: string
+  /** Placement of `KIND_AUTO` groups and how many instances a CPU group has by default (Triton: 2 for onnxruntime). */
+  readonly defaultCpuInstances?: number
+  /** GPUs usable by this backend on this machine. Default none. */
+  readonly gpus?: readonly number[]
+  load(source: ModelSource, signal?: AbortSignal): Promise<BackendModel>
+  close?(): Promise<void>
+}

@@ -1,0 +1,38 @@
+/** Triton's eight error codes (TRITONSERVER_Error_Code), the closed vocabulary of everything a client may be told. */
+export type ErrorCode =
+  | 'UNKNOWN'
+  | 'INTERNAL'
+  | 'NOT_FOUND'
+  | 'INVALID_ARG'
+  | 'UNAVAILABLE'
+  | 'UNSUPPORTED'
+  | 'ALREADY_EXISTS'
+  | 'CANCELLED'
+
+/**
+ * An error whose message a client may see. Anything else that is thrown is our own bug: {@link ServerError.from}
+ * turns it into `INTERNAL` and keeps its message for the log (`cause`).
+ */
+export class ServerError extends Error {
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options)
+    this.name = 'ServerError'
+    this.code = code
+  }
+
+  /** `error` itself when it is a ServerError, else `INTERNAL` with `error` as its cause and its message withheld. */
+  static from(error: unknown): ServerError {
+    if (error instanceof ServerError) return error
+    return new ServerError('INTERNAL', 'internal error', { cause: error })
+  }
+}
+
+/** The message of anything thrown, for logs and for load reasons. */
+export function messageOf(error: unknown): string {
+  if (error instanceof ServerError && error.code === 'INTERNAL' && error.cause !== undefined) {
+    return `${error.message}: ${messageOf(error.cause)}`
+  }
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,59 @@
+/**
+ * What a target must supply. Core asks nobody which runtime it runs on: everything that touches the world comes in
+ * through these interfaces.
+ */
+
+/** Monotonic time and timers. Production: `performance.now()`; tests: a clock that only moves when told. */
+export interface Clock {
+  /** Nanoseconds from an arbitrary start, monotonic. */
+  now(): number
+  /** Milliseconds since the Unix epoch (for `last_inference` and log lines only). */
+  epochMs(): number
+  /** Calls `run` once after `delayNs`; the returned function cancels it and may be called any number of times. */
+  after(delayNs: number, run: () => void): () => void
+  /** Calls `run` after the work of this turn of the event loop: what arrives in one turn can share a batch. */
+  nextTurn(run: () => void): void
+}
+
+export type LogLevel = 'error' | 'warning' | 'info' | 'verbose'
+
+export interface Log {
+  error(message: string): void
+  warning(message: string): void
+  info(message: string): void
+  /** `level` is compared with the verbose level in force (0 = off). */
+  verbose(level: number, message: string): void
+}
+
+/** One file or folder below a repository root. */
+export interface StoreEntry {
+  /** Path relative to the store's root, POSIX separators, no leading slash. */
+  readonly path: string
+  readonly kind: 'file' | 'directory'
+}
+
+export interface StoreStat {
+  readonly kind: 'file' | 'directory'
+  readonly size: number
+  /** Changes whenever the content does: mtime and size on disk, the ETag on S3. */
+  readonly tag: string
+}
+
+/** Where model files live. Paths are POSIX, relative to the store's root, and already safe (`safeJoin`). */
+export interface ModelStore {
+  /** What a user calls it: the value of `--model-repository`. */
+  readonly root: string
+  /** Direct children of `path` ('' is the root), in no particular order. A missing folder yields nothing. */
+  list(path: string, signal?: AbortSignal): Promise<readonly StoreEntry[]>
+  /** Whole content. Throws NOT_FOUND where there is no such file. */
+  read(path: string, signal?: AbortSignal): Promise<Uint8Array>
+  /** `undefined` where nothing is. */
+  stat(path: string, signal?: AbortSignal): Promise<StoreStat | undefined>
+  /** Absolute path on this machine's disk for stores that have one; others localise the model first. */
+  localPath?(path: string, signal?: AbortSignal): Promise<string>
+}
+
+export interface Platform {
+  readonly clock: Clock
+  readonly log: Log
+}
