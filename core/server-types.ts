@@ -1,0 +1,119 @@
+import type { ModelConfig } from './config/types.ts'
+import type { InferRequest } from './infer.ts'
+import type { LogLevel } from './platform.ts'
+import type { ModelStats } from './stats.ts'
+import type { Datatype } from './tensor.ts'
+
+/** One input or output as clients see it. `shape` has the batch dimension (-1) in front where the model batches. */
+export interface TensorMetadata {
+  readonly name: string
+  readonly datatype: Datatype
+  readonly shape: readonly number[]
+}
+
+export interface ModelMetadata {
+  readonly name: string
+  readonly versions: readonly string[]
+  readonly platform: string
+  readonly inputs: readonly TensorMetadata[]
+  readonly outputs: readonly TensorMetadata[]
+}
+
+/** One loaded version, as front ends see it. */
+export interface ServedModel {
+  readonly name: string
+  readonly version: number
+  /** Complete, normalized config. */
+  readonly config: ModelConfig
+  readonly inputs: readonly TensorMetadata[]
+  readonly outputs: readonly TensorMetadata[]
+  readonly stats: ModelStats
+  /** Requests that wait for execution. */
+  readonly pending: number
+  /** Lines of the output's label file; undefined where it has none. */
+  labels(output: string): readonly string[] | undefined
+  /**
+   * Checks `request` against the config: puts its inputs in model order and sets `batchSize`. Throws ServerError with
+   * Triton's text. Needs nothing but names, datatypes, shapes and sizes, so that a front end may remember the outcome for
+   * a header it has seen (BYTES contents are the exception: a model with BYTES inputs sets `checksContent`).
+   */
+  check(request: InferRequest): void
+  /** True when a check depends on tensor bytes, so that its outcome must not be remembered. */
+  readonly checksContent: boolean
+  /** Queues a request that passed {@link check}. Never throws. */
+  submit(request: InferRequest): void
+  /** Whether requests can run now. */
+  readonly ready: boolean
+}
+
+export type ModelState = 'UNKNOWN' | 'READY' | 'UNAVAILABLE' | 'LOADING' | 'UNLOADING'
+
+/** One line of the repository index. A model that was never loaded has only its name. */
+export interface IndexEntry {
+  readonly name: string
+  readonly version?: string
+  readonly state?: ModelState
+  readonly reason?: string
+}
+
+/** Parameters of a load request. `files` are relative paths (`1/model.onnx`) and their bytes. */
+export interface LoadOverrides {
+  /** ModelConfig as JSON text. */
+  readonly config?: string
+  readonly files?: ReadonlyMap<string, Uint8Array>
+}
+
+export interface ModelStatisticsEntry {
+  readonly name: string
+  readonly version: string
+  readonly stats: ModelStats
+}
+
+/** `/v2/logging`. */
+export interface LogSettings {
+  log_file: string
+  log_info: boolean
+  log_warning: boolean
+  log_error: boolean
+  log_verbose_level: number
+  log_format: 'default' | 'ISO8601'
+}
+
+/** What every front end talks to. All errors are ServerError with Triton's texts. */
+export interface InferenceServer {
+  /** `--id`, default `triton`. */
+  readonly id: string
+  /** The Triton version whose behaviour this server has. */
+  readonly version: string
+  readonly extensions: readonly string[]
+  live(): boolean
+  ready(): boolean
+  /**
+   * Changes whenever {@link model} may answer differently, so that a front end can remember what it looked up.
+   */
+  readonly generation: number
+  /** `version` '' = what the version policy serves under the plain name. Throws NOT_FOUND or UNAVAILABLE. */
+  model(name: string, version: string): ServedModel
+  modelReady(name: string, version: string): boolean
+  modelMetadata(name: string, version: string): ModelMetadata
+  modelConfig(name: string, version: string): ModelConfig
+  /** All ready models, one model, or one version. */
+  statistics(name?: string, version?: string): readonly ModelStatisticsEntry[]
+  /** Every version that metrics should show, with its tags. */
+  models(): Iterable<ServedModel>
+  index(readyOnly: boolean): Promise<readonly IndexEntry[]>
+  load(name: string, overrides: LoadOverrides): Promise<void>
+  unload(name: string, unloadDependents: boolean): Promise<void>
+  /** Requests taken and not yet answered. */
+  readonly inflight: number
+  /** Stops taking work, waits for what runs until `timeoutMs`, unloads everything. Idempotent. */
+  close(timeoutMs?: number): Promise<void>
+}
+
+/** Log control, kept apart because a target's log sink implements it. */
+export interface LogControl {
+  get(): LogSettings
+  /** Throws ServerError with Triton's text for a bad value. */
+  set(change: Partial<LogSettings>): LogSettings
+  enabled(level: LogLevel): boolean
+}
