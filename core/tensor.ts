@@ -1,7 +1,24 @@
 import { ServerError } from './errors.ts'
 
-/** Wire datatypes of KServe v2 plus Triton's BF16, in Triton's order; bytes per element, 0 for BYTES (variable). */
-export const DATATYPE_SIZES = {
+/** Wire datatypes of KServe v2 plus Triton's BF16. */
+export type Datatype =
+  | 'BOOL'
+  | 'UINT8'
+  | 'UINT16'
+  | 'UINT32'
+  | 'UINT64'
+  | 'INT8'
+  | 'INT16'
+  | 'INT32'
+  | 'INT64'
+  | 'FP16'
+  | 'FP32'
+  | 'FP64'
+  | 'BYTES'
+  | 'BF16'
+
+/** Bytes per element; 0 for BYTES (variable). */
+export const DATATYPE_SIZES: Readonly<Record<Datatype, number>> = {
   BOOL: 1,
   UINT8: 1,
   UINT16: 2,
@@ -16,9 +33,7 @@ export const DATATYPE_SIZES = {
   FP64: 8,
   BYTES: 0,
   BF16: 2,
-} as const satisfies Record<string, number>
-
-export type Datatype = keyof typeof DATATYPE_SIZES
+}
 
 export function isDatatype(name: string): name is Datatype {
   return Object.hasOwn(DATATYPE_SIZES, name)
