@@ -1,0 +1,44 @@
+import { ServerError } from '../errors.ts'
+import { safeJoin, safeName } from '../paths.ts'
+
+/** The model configuration, in the model's folder. */
+export const CONFIG_FILE = 'config.pbtxt'
+/** Holds the configs that `--model-config-name` selects. */
+export const CONFIGS_FOLDER = 'configs'
+/** Raw input data of warm-up samples. */
+export const WARMUP_FOLDER = 'warmup'
+/** Initial states of sequences. */
+export const INITIAL_STATE_FOLDER = 'initial_state'
+
+/** Folders beside the versions that are no versions and deserve no warning. */
+export const RESERVED_FOLDERS: ReadonlySet<string> = new Set([
+  CONFIGS_FOLDER,
+  WARMUP_FOLDER,
+  INITIAL_STATE_FOLDER,
+])
+
+/** Files that one load request may bring. */
+export const MAX_INLINE_FILES = 1_024
+
+const INLINE_FILE = /^[1-9][0-9]*\/[\w.-]+(\/[\w.-]+)*$/
+
+/** Path of a model's folder. Throws INVALID_ARG for a name that cannot be one. */
+export function modelPath(name: string): string {
+  return safeJoin('', safeName(name, 'model name'))
+}
+
+/** Checks the name of an inline file (`1/model.onnx`, relative to the model's folder). Throws INVALID_ARG. */
+export function checkInlineFile(file: string): void {
+  if (!INLINE_FILE.test(file)) {
+    throw new ServerError(
+      'INVALID_ARG',
+      `invalid file parameter 'file:${file.slice(0, 80)}', expected <version>/<file> within the model directory`,
+    )
+  }
+  safeJoin('', file)
+}
+
+/** Where a custom-named configuration lies. */
+export function customConfigFile(name: string): string {
+  return safeJoin(CONFIGS_FOLDER, `${safeName(name, 'model config name')}.pbtxt`)
+}
