@@ -1,0 +1,79 @@
+import type { Parameters } from '../../infer.ts'
+import type { Datatype } from '../../tensor.ts'
+
+/** One input as the JSON header names it; exactly one of its two sources of bytes is used. */
+export interface InputSlot {
+  readonly name: string
+  readonly datatype: Datatype
+  readonly shape: readonly number[]
+  /** Bytes this input takes from the binary tail; -1 when `data` holds them. */
+  readonly binarySize: number
+  /** Little-endian bytes read from JSON `data`. */
+  readonly data: Uint8Array | null
+}
+
+export interface RequestedOutput {
+  readonly name: string
+  readonly binary: boolean
+  /** Number of classes; 0 = the tensor itself. */
+  readonly classification: number
+}
+
+/** How the answer to a request is written. */
+export interface ResponseFormat {
+  /** null = every output, each in the default form. */
+  readonly outputs: readonly RequestedOutput[] | null
+  /** Outputs that `outputs` does not name are binary (`binary_data_output`). */
+  readonly binaryDefault: boolean
+}
+
+/** Everything the JSON part of an infer request says, independent of the binary tail behind it. */
+export interface InferHeader {
+  /** '' = none. */
+  readonly id: string
+  readonly inputs: readonly InputSlot[]
+  readonly format: ResponseFormat
+  /** Names of the requested outputs without duplicates; null = all. */
+  readonly outputNames: readonly string[] | null
+  readonly priority: number
+  readonly timeoutUs: number
+  readonly sequenceId: bigint | string
+  readonly sequenceStart: boolean
+  readonly sequenceEnd: boolean
+  /** Parameters for the backend; null = none. */
+  readonly parameters: Parameters | null
+  /** Sum of the slots' binary sizes: how long the tail must be. */
+  readonly binaryBytes: number
+  /** True when it holds no JSON data, so that whoever has seen the same bytes before may use it again. */
+  readonly reusable: boolean
+}
+
+/** An infer response as bytes: the JSON first, then the tails one after another. */
+export interface EncodedResponse {
+  readonly json: Uint8Array
+  readonly tails: readonly Uint8Array[]
+  /** Whether there are tails: `application/octet-stream` and `Inference-Header-Content-Length` are due. */
+  readonly binary: boolean
+}
+
+/** A request to any route, free of any runtime's HTTP types. */
+export interface RestRequest {
+  readonly method: string
+  /** As it was sent, undecoded, without the query. */
+  readonly path: string
+  /** `name` is in lower case. */
+  header(name: string): string | undefined
+  /** The body as it was sent. Throws ServerError when it passes a limit. */
+  body(): Promise<Uint8Array>
+  /** Aborted when the client leaves. */
+  readonly signal?: AbortSignal
+}
+
+/** An answer, free of any runtime's HTTP types. `body` is written part after part. */
+export interface RestResponse {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: readonly Uint8Array[]
+  /** To be called once when `body` was written: its parts may be views on memory that is used again. */
+  readonly release?: () => void
+}
