@@ -1,0 +1,87 @@
+import { ServerError } from '../errors.ts'
+import { nearestPlace, type Places } from './place.ts'
+import { batchInputsFit, batchOutputsFit } from './rules/batch-io.ts'
+import { orderingIsKept, preferredSizesFit, priorityLevelsFit } from './rules/dynamic-batching.ts'
+import { ensembleFieldsFit, ensembleStepsFit } from './rules/ensemble.ts'
+import * as groups from './rules/instance-groups.ts'
+import { metricControlsAreComplete } from './rules/metrics.ts'
+import { filesStayInside } from './rules/paths.ts'
+import * as platform from './rules/platform.ts'
+import type { Rule } from './rules/rule.ts'
+import * as sequence from './rules/sequence.ts'
+import { tensorNamesAreUnique, tensorsAreComplete } from './rules/tensors.ts'
+import { warmupsAreComplete } from './rules/warmup.ts'
+import type { ModelConfig } from './types.ts'
+
+export interface ValidateOptions {
+  /** The model's folder, which the config's name must equal. */
+  readonly modelName: string
+  /** GPUs of this machine. Where absent, GPU numbers are not checked. */
+  readonly gpus?: readonly number[]
+  /** With it, errors end with the place of the field: `… (config.pbtxt:12:3)`. */
+  readonly places?: Places
+  /** What `places` are in. Default `config.pbtxt`. */
+  readonly file?: string
+}
+
+/** What holds for every config, complete or not. In Triton's order: the first broken rule is the one reported. */
+const CONFIG_RULES: readonly Rule[] = [
+  platform.nameIsGiven,
+  platform.backendIsGiven,
+  platform.platformFitsBackend,
+  platform.batchSizeIsNotNegative,
+  platform.versionPolicyIsGiven,
+  preferredSizesFit,
+  priorityLevelsFit,
+  orderingIsKept,
+  platform.cacheFitsModel,
+  sequence.controlTensorsAreNamedOnce,
+  sequence.controlKindsAppearOnce,
+  sequence.controlValuesAreGiven,
+  sequence.sequenceIdTypeIsKnown,
+  sequence.oldestSizesFit,
+  sequence.slotUtilizationFits,
+  ensembleFieldsFit,
+  ensembleStepsFit,
+  metricControlsAreComplete,
+  filesStayInside,
+]
+
+/** What holds once inputs, outputs and instance groups are filled in. */
+const COMPLETE_RULES: readonly Rule[] = [
+  tensorsAreComplete,
+  tensorNamesAreUnique,
+  batchInputsFit,
+  batchOutputsFit,
+  groups.groupsAreGiven,
+  groups.groupDevicesFit,
+  groups.groupProfilesFit,
+  groups.instancesAreLimited,
+  warmupsAreComplete,
+]
+
+/**
+ * Checks a config that may still lack what auto-completion fills: the rules that need no model file. Throws INVALID_ARG in
+ * Triton's words.
+ */
+export function validatePartialConfig(config: ModelConfig, options: ValidateOptions): void {
+  const rules = [...CONFIG_RULES, platform.directoryMatchesName(options.modelName)]
+  check(rules, config, options)
+}
+
+/** Checks a normalized, complete config: every rule. Throws INVALID_ARG in Triton's words. */
+export function validateConfig(config: ModelConfig, options: ValidateOptions): void {
+  validatePartialConfig(config, options)
+  check(COMPLETE_RULES, config, options)
+}
+
+function check(rules: readonly Rule[], config: ModelConfig, options: ValidateOptions): void {
+  const { gpus, places, file = 'config.pbtxt' } = options
+  const fail = (path: string, message: string): ServerError => {
+    const place = places === undefined ? undefined : nearestPlace(places, path)
+    const suffix = place === undefined ? '' : ` (${file}:${place.line}:${place.column})`
+    return new ServerError('INVALID_ARG', `${message}${suffix}`)
+  }
+  const context = { config, name: config.name ?? '', gpus, fail }
+  for (const rule of rules) rule(context)
+}
