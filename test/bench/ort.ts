@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import koffi, { type KoffiFunction } from 'koffi'
+import koffi, { type KoffiFunc } from 'koffi'
 
 /** One tensor of a fixed shape. */
 export interface FixedTensor {
@@ -45,11 +45,12 @@ const FUNCTIONS = {
 } as const satisfies Record<string, readonly [number, string, readonly string[]]>
 
 type Name = keyof typeof FUNCTIONS
+type Foreign = KoffiFunc<(...args: unknown[]) => bigint | null>
 
 // The library stays mapped as long as somebody holds its handle and its functions.
 const pinned: unknown[] = []
 
-function api(): Record<Name, KoffiFunction> {
+function api(): Record<Name, Foreign> {
   const root = dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'))
   const names: Record<string, string> = { linux: 'libonnxruntime.so.1' }
   const file = names[process.platform]
@@ -61,9 +62,9 @@ function api(): Record<Name, KoffiFunction> {
   const functions = Object.fromEntries(
     Object.entries(FUNCTIONS).map(([name, [at, result, args]]) => [
       name,
-      koffi.decode(table[at], koffi.proto(result, [...args])) as KoffiFunction,
+      koffi.decode(table[at], koffi.proto(result, [...args])) as Foreign,
     ]),
-  ) as Record<Name, KoffiFunction>
+  ) as Record<Name, Foreign>
   pinned.push(library, functions)
   return functions
 }
