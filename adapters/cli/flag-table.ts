@@ -1,0 +1,24 @@
+import type { Flag, FlagGroup } from './flag-types.ts'
+import { HTTP_GROUP, LIMIT_GROUP, METRICS_GROUP } from './flags/http.ts'
+import { DEPRECATED_GROUP, LATER_GROUPS } from './flags/later.ts'
+import { BACKEND_GROUP, LOG_GROUP, REPOSITORY_GROUP, SERVER_GROUP } from './flags/server.ts'
+
+/** Every flag there is, in the order help shows them. */
+export const FLAG_GROUPS: readonly FlagGroup[] = [
+  SERVER_GROUP,
+  LOG_GROUP,
+  REPOSITORY_GROUP,
+  HTTP_GROUP,
+  METRICS_GROUP,
+  BACKEND_GROUP,
+  LIMIT_GROUP,
+  ...LATER_GROUPS,
+  DEPRECATED_GROUP,
+]
+
+export const FLAGS: readonly Flag[] = FLAG_GROUPS.flatMap((group) => group.flags)
+
+/** The variable that stands in for a flag that is not given: `--http-port` ↔ `NEREID_HTTP_PORT`. */
+export function environmentName(flag: string): string {
+  return `NEREID_${flag.toUpperCase().replaceAll('-', '_')}`
+}

@@ -1,0 +1,218 @@
+import type { FlagGroup } from '../flag-types.ts'
+import { checkPattern, metricsSetting, parseRestriction } from '../flag-values.ts'
+
+const MAX_PORT = 65_535
+
+export const HTTP_GROUP: FlagGroup = {
+  title: 'HTTP',
+  flags: [
+    {
+      name: 'allow-http',
+      type: 'boolean',
+      default: 'true',
+      effect: 'served',
+      help: 'Listen for HTTP requests.',
+    },
+    {
+      name: 'http-address',
+      type: 'string',
+      default: '0.0.0.0',
+      effect: 'served',
+      help: 'Address to bind to.',
+    },
+    {
+      name: 'http-port',
+      type: 'integer',
+      default: '8000',
+      min: 0,
+      max: MAX_PORT,
+      effect: 'served',
+      help: 'Port for HTTP requests; 0 takes any free one.',
+    },
+    {
+      name: 'reuse-http-port',
+      type: 'boolean',
+      default: 'false',
+      effect: 'served',
+      help: 'Let several servers listen on this port (SO_REUSEPORT); all of them must set it and serve the same models.',
+    },
+    {
+      name: 'http-header-forward-pattern',
+      type: 'string',
+      effect: 'accepted',
+      check: checkPattern,
+      help: 'Forward headers whose names match as inference parameters.',
+    },
+    {
+      name: 'http-thread-count',
+      type: 'integer',
+      default: '8',
+      min: 1,
+      effect: 'accepted',
+      help: 'Threads of Triton that handle HTTP requests; this server needs one.',
+    },
+    {
+      name: 'http-restricted-api',
+      type: 'string',
+      value: '<string>:<string>=<string>',
+      repeatable: true,
+      effect: 'served',
+      check: (value) => void parseRestriction('http-restricted-api', 'api', value),
+      help: 'Serve these APIs only to requests with a header <key> of <value>: <api>,<api>:<key>=<value>.',
+    },
+    {
+      name: 'http-max-input-size',
+      type: 'integer',
+      default: '67108864',
+      min: 1,
+      effect: 'served',
+      help: 'Most bytes of a request body, also after decompression.',
+    },
+  ],
+}
+
+/** Limits that Triton has as constants or not at all. */
+export const LIMIT_GROUP: FlagGroup = {
+  title: 'Limits',
+  flags: [
+    {
+      name: 'http-max-chunks',
+      type: 'integer',
+      default: '65536',
+      min: 1,
+      effect: 'served',
+      help: 'Most non-empty chunks of a chunked request body.',
+    },
+    {
+      name: 'http-max-json-header',
+      type: 'integer',
+      default: '1048576',
+      min: 1,
+      effect: 'served',
+      help: 'Most bytes of the JSON part of an infer request that has binary tensors.',
+    },
+    {
+      name: 'max-inflate-ratio',
+      type: 'integer',
+      default: '200',
+      min: 1,
+      effect: 'served',
+      help: 'How far a compressed body may expand after its first MiB.',
+    },
+    {
+      name: 'max-tensors',
+      type: 'integer',
+      default: '1024',
+      min: 1,
+      effect: 'served',
+      help: 'Most inputs, and most requested outputs, of one request.',
+    },
+    {
+      name: 'http-max-header-size',
+      type: 'integer',
+      default: '16384',
+      min: 1024,
+      effect: 'served',
+      help: 'Most bytes of a request head.',
+    },
+    {
+      name: 'max-connections',
+      type: 'integer',
+      default: '10000',
+      min: 1,
+      effect: 'served',
+      help: 'Most open HTTP connections.',
+    },
+    {
+      name: 'http-header-timeout',
+      type: 'float',
+      default: '10',
+      min: 0.001,
+      effect: 'served',
+      help: 'Seconds a client has to send a request head.',
+    },
+    {
+      name: 'http-body-timeout',
+      type: 'float',
+      default: '60',
+      min: 0.001,
+      effect: 'served',
+      help: 'Seconds after which a request body that makes no progress is cut off.',
+    },
+    {
+      name: 'http-keepalive-timeout',
+      type: 'float',
+      default: '75',
+      min: 0,
+      effect: 'served',
+      help: "Seconds an idle connection stays open; more than a load balancer's idle time.",
+    },
+    {
+      name: 'metrics-max-series',
+      type: 'integer',
+      default: '10000',
+      min: 1,
+      effect: 'served',
+      help: 'Most series of one metrics answer; what is left out is counted in nereid_metrics_dropped.',
+    },
+  ],
+}
+
+export const METRICS_GROUP: FlagGroup = {
+  title: 'Metrics',
+  flags: [
+    {
+      name: 'allow-metrics',
+      type: 'boolean',
+      default: 'true',
+      effect: 'served',
+      help: 'Serve Prometheus metrics.',
+    },
+    {
+      name: 'allow-gpu-metrics',
+      type: 'boolean',
+      default: 'true',
+      effect: 'accepted',
+      help: 'Include GPU metrics.',
+    },
+    {
+      name: 'allow-cpu-metrics',
+      type: 'boolean',
+      default: 'true',
+      effect: 'served',
+      help: 'Include CPU and memory metrics.',
+    },
+    {
+      name: 'metrics-address',
+      type: 'string',
+      effect: 'served',
+      help: 'Address of the metrics server. Default is that of --http-address.',
+    },
+    {
+      name: 'metrics-port',
+      type: 'integer',
+      default: '8002',
+      min: 0,
+      max: MAX_PORT,
+      effect: 'served',
+      help: 'Port of the metrics server; 0 takes any free one.',
+    },
+    {
+      name: 'metrics-interval-ms',
+      type: 'float',
+      default: '2000',
+      min: 0,
+      effect: 'served',
+      help: 'Shortest time over which CPU utilization is averaged, in milliseconds.',
+    },
+    {
+      name: 'metrics-config',
+      type: 'string',
+      value: '<string>=<string>',
+      repeatable: true,
+      effect: 'served',
+      check: (value) => void metricsSetting(value),
+      help: 'counter_latencies=<bool>, summary_latencies=<bool>, summary_quantiles=<quantile:error,...>, histogram_latencies=<bool>.',
+    },
+  ],
+}

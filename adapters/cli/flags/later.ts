@@ -1,0 +1,224 @@
+import type { Flag, FlagGroup } from '../flag-types.ts'
+import {
+  cacheSetting,
+  checkPair,
+  checkPattern,
+  checkPortRange,
+  checkRateResource,
+  hostPolicySetting,
+  parseRestriction,
+  traceSetting,
+} from '../flag-values.ts'
+
+/** Flags of Triton that are checked here and do nothing yet, so that existing command lines start. */
+function accepted(flag: Omit<Flag, 'effect'>): Flag {
+  return { ...flag, effect: 'accepted' }
+}
+
+const integer = (name: string, help: string, rest: Partial<Flag> = {}): Flag =>
+  accepted({ name, type: 'integer', help, ...rest })
+const boolean = (name: string, help: string, rest: Partial<Flag> = {}): Flag =>
+  accepted({ name, type: 'boolean', help, ...rest })
+const string = (name: string, help: string, rest: Partial<Flag> = {}): Flag =>
+  accepted({ name, type: 'string', help, ...rest })
+
+const GRPC: FlagGroup = {
+  title: 'GRPC',
+  flags: [
+    boolean('allow-grpc', 'Listen for gRPC requests.', { default: 'true' }),
+    string('grpc-address', 'Address to bind to.', { default: '0.0.0.0' }),
+    integer('grpc-port', 'Port for gRPC requests.', { default: '8001', min: 0, max: 65_535 }),
+    boolean('reuse-grpc-port', 'Let several servers listen on this port.', { default: 'false' }),
+    string('grpc-header-forward-pattern', 'Forward metadata whose names match.', {
+      check: checkPattern,
+    }),
+    integer('grpc-infer-thread-count', 'Threads for infer requests.', { default: '2', min: 1 }),
+    integer('grpc-infer-allocation-pool-size', 'Request objects kept for reuse.', {
+      default: '8',
+      min: 0,
+    }),
+    integer('grpc-max-response-pool-size', 'Response objects kept per request.', { min: 1 }),
+    boolean('grpc-use-ssl', 'Use TLS.', { default: 'false' }),
+    boolean('grpc-use-ssl-mutual', 'Use mutual TLS.', { default: 'false' }),
+    string('grpc-server-cert', 'PEM file of the server certificate.'),
+    string('grpc-server-key', 'PEM file of the server key.'),
+    string('grpc-root-cert', 'PEM file of the root certificate.'),
+    accepted({
+      name: 'grpc-infer-response-compression-level',
+      type: 'choice',
+      choices: ['none', 'low', 'medium', 'high'],
+      value: 'string',
+      default: 'none',
+      help: 'Compression of infer responses.',
+    }),
+    integer('grpc-keepalive-time', 'Milliseconds between keepalive pings.', {
+      default: '7200000',
+    }),
+    integer('grpc-keepalive-timeout', 'Milliseconds to wait for the answer to a ping.', {
+      default: '20000',
+    }),
+    boolean('grpc-keepalive-permit-without-calls', 'Ping without calls in flight.', {
+      default: 'false',
+    }),
+    integer('grpc-http2-max-pings-without-data', 'Pings without data.', { default: '2' }),
+    integer(
+      'grpc-http2-min-recv-ping-interval-without-data',
+      'Milliseconds between pings of a client without data.',
+      { default: '300000' },
+    ),
+    integer('grpc-http2-max-ping-strikes', 'Bad pings tolerated.', { default: '2' }),
+    integer('grpc-max-connection-age', 'Milliseconds a connection may live.', { min: 0 }),
+    integer('grpc-max-connection-age-grace', 'Milliseconds of grace after that.', { min: 0 }),
+    string('grpc-restricted-protocol', 'Protocols for requests with a key only.', {
+      value: '<string>:<string>=<string>',
+      repeatable: true,
+      check: (value) => void parseRestriction('grpc-restricted-protocol', 'protocol', value),
+    }),
+  ],
+}
+
+const CLOUD: readonly FlagGroup[] = [
+  {
+    title: 'Sagemaker',
+    flags: [
+      boolean('allow-sagemaker', 'Listen for SageMaker requests.', { default: 'false' }),
+      integer('sagemaker-port', 'Port for SageMaker requests.', { default: '8080', min: 0 }),
+      string('sagemaker-safe-port-range', 'Ports allowed for the other endpoints.', {
+        value: '<integer>-<integer>',
+        check: checkPortRange,
+      }),
+      integer('sagemaker-thread-count', 'Threads for SageMaker requests.', {
+        default: '8',
+        min: 1,
+      }),
+    ],
+  },
+  {
+    title: 'Vertex',
+    flags: [
+      boolean('allow-vertex-ai', 'Listen for Vertex AI requests.', { default: 'false' }),
+      integer('vertex-ai-port', 'Port for Vertex AI requests.', { default: '8080', min: 0 }),
+      integer('vertex-ai-thread-count', 'Threads for Vertex AI requests.', {
+        default: '8',
+        min: 1,
+      }),
+      string('vertex-ai-default-model', 'Model of single-model requests.'),
+    ],
+  },
+]
+
+const TRACING: FlagGroup = {
+  title: 'Tracing',
+  flags: [
+    string('trace-config', 'Setting of tracing, or of one trace mode.', {
+      value: '<string>,<string>=<string>',
+      repeatable: true,
+      check: (value) => void traceSetting(value),
+    }),
+  ],
+}
+
+const CACHE_AND_RATE: readonly FlagGroup[] = [
+  {
+    title: 'Response Cache',
+    flags: [
+      string('cache-config', 'Setting of a response cache: --cache-config=local,size=<bytes>.', {
+        value: '<string>,<string>=<string>',
+        repeatable: true,
+        check: (value) => void cacheSetting(value),
+      }),
+      string('cache-directory', 'Where Triton looks for cache libraries.', {
+        default: '/opt/tritonserver/caches',
+      }),
+    ],
+  },
+  {
+    title: 'Rate Limiter',
+    flags: [
+      accepted({
+        name: 'rate-limit',
+        type: 'choice',
+        choices: ['off', 'execution_count'],
+        value: 'string',
+        default: 'off',
+        help: 'Mode of the rate limiter.',
+      }),
+      string('rate-limit-resource', 'A resource and how much of it there is.', {
+        value: '<string>:<integer>:<integer>',
+        repeatable: true,
+        check: checkRateResource,
+      }),
+    ],
+  },
+]
+
+const MEMORY: FlagGroup = {
+  title: 'Memory/Device Management',
+  flags: [
+    integer('pinned-memory-pool-byte-size', 'Bytes of pinned memory.', {
+      default: '268435456',
+      min: 0,
+    }),
+    string('cuda-memory-pool-byte-size', 'Bytes of CUDA memory per device.', {
+      value: '<integer>:<integer>',
+      repeatable: true,
+      check: checkPair,
+    }),
+    string('cuda-virtual-address-size', 'Bytes of CUDA address space per device.', {
+      value: '<integer>:<integer>',
+      repeatable: true,
+      check: checkPair,
+    }),
+    accepted({
+      name: 'min-supported-compute-capability',
+      type: 'float',
+      default: '6.0',
+      help: 'GPUs below this compute capability are not used.',
+    }),
+    integer('buffer-manager-thread-count', 'Threads that copy tensors.', {
+      default: '0',
+      min: 0,
+    }),
+    string('host-policy', 'Setting of a host policy.', {
+      value: '<string>,<string>=<string>',
+      repeatable: true,
+      check: (value) => void hostPolicySetting(value),
+    }),
+    string('model-load-gpu-limit', 'Fraction of GPU memory that loads may use.', {
+      value: '<device_id>:<fraction>',
+      repeatable: true,
+      check: checkPair,
+    }),
+    boolean('allow-client-shm', 'Let clients register shared memory.', { default: 'false' }),
+  ],
+}
+
+export const DEPRECATED_GROUP: FlagGroup = {
+  title: 'DEPRECATED',
+  flags: [
+    {
+      name: 'strict-model-config',
+      type: 'boolean',
+      effect: 'served',
+      help: 'DEPRECATED: true is --disable-auto-complete-config.',
+    },
+    integer('response-cache-byte-size', 'DEPRECATED: use --cache-config.', { min: 0 }),
+    string('trace-file', 'DEPRECATED: use --trace-config triton,file=<path>.'),
+    string('trace-level', 'DEPRECATED: use --trace-config level=<level>.', {
+      repeatable: true,
+    }),
+    integer('trace-rate', 'DEPRECATED: use --trace-config rate=<rate>.', { default: '1000' }),
+    integer('trace-count', 'DEPRECATED: use --trace-config count=<count>.', { default: '-1' }),
+    integer('trace-log-frequency', 'DEPRECATED: use --trace-config triton,log-frequency=<n>.', {
+      default: '0',
+    }),
+  ],
+}
+
+export const LATER_GROUPS: readonly FlagGroup[] = [
+  GRPC,
+  ...CLOUD,
+  TRACING,
+  ...CACHE_AND_RATE,
+  MEMORY,
+]

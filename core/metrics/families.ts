@@ -1,0 +1,162 @@
+/** Prometheus' metric types that this server has. */
+export type MetricType = 'counter' | 'gauge' | 'histogram' | 'summary'
+
+/** One metric family: everything about it that is not a figure. */
+export interface Family {
+  readonly name: string
+  readonly type: MetricType
+  readonly help: string
+}
+
+/** Names of what is counted per model version; Triton's where it has one. */
+export type ModelFamilyKey =
+  | 'success'
+  | 'failure'
+  | 'count'
+  | 'execCount'
+  | 'requestUs'
+  | 'queueUs'
+  | 'computeInputUs'
+  | 'computeInferUs'
+  | 'computeOutputUs'
+  | 'pending'
+  | 'loadSeconds'
+  | 'requestHistogram'
+  | 'queueHistogram'
+  | 'computeHistogram'
+
+/** The one table of the families per model version, in the order they are printed. Labels: see `modelLabels`. */
+export const MODEL_FAMILIES: Readonly<Record<ModelFamilyKey, Family>> = {
+  success: {
+    name: 'nv_inference_request_success',
+    type: 'counter',
+    help: 'Number of successful inference requests, all batch sizes',
+  },
+  failure: {
+    name: 'nv_inference_request_failure',
+    type: 'counter',
+    help: 'Number of failed inference requests, all batch sizes',
+  },
+  count: {
+    name: 'nv_inference_count',
+    type: 'counter',
+    help: 'Number of inferences performed (does not include cached requests)',
+  },
+  execCount: {
+    name: 'nv_inference_exec_count',
+    type: 'counter',
+    help: 'Number of model executions performed (does not include cached requests)',
+  },
+  requestUs: {
+    name: 'nv_inference_request_duration_us',
+    type: 'counter',
+    help: 'Cumulative inference request duration in microseconds (includes cached requests)',
+  },
+  queueUs: {
+    name: 'nv_inference_queue_duration_us',
+    type: 'counter',
+    help: 'Cumulative inference queuing duration in microseconds (includes cached requests)',
+  },
+  computeInputUs: {
+    name: 'nv_inference_compute_input_duration_us',
+    type: 'counter',
+    help: 'Cumulative compute input duration in microseconds (does not include cached requests)',
+  },
+  computeInferUs: {
+    name: 'nv_inference_compute_infer_duration_us',
+    type: 'counter',
+    help: 'Cumulative compute inference duration in microseconds (does not include cached requests)',
+  },
+  computeOutputUs: {
+    name: 'nv_inference_compute_output_duration_us',
+    type: 'counter',
+    help: 'Cumulative inference compute output duration in microseconds (does not include cached requests)',
+  },
+  pending: {
+    name: 'nv_inference_pending_request_count',
+    type: 'gauge',
+    help: 'Instantaneous number of pending requests awaiting execution per-model.',
+  },
+  loadSeconds: {
+    name: 'nv_model_load_duration_secs',
+    type: 'gauge',
+    help: 'Model load time in seconds',
+  },
+  requestHistogram: {
+    name: 'nereid_inference_request_duration_seconds',
+    type: 'histogram',
+    help: 'Time from the whole request to its answer',
+  },
+  queueHistogram: {
+    name: 'nereid_inference_queue_duration_seconds',
+    type: 'histogram',
+    help: 'Time a request waited in its queue',
+  },
+  computeHistogram: {
+    name: 'nereid_inference_compute_duration_seconds',
+    type: 'histogram',
+    help: 'Time a request was computed: input, inference and output together',
+  },
+}
+
+/** Which latency families are Triton's `counter_latencies` setting. */
+export const COUNTER_LATENCIES: ReadonlySet<ModelFamilyKey> = new Set([
+  'requestUs',
+  'queueUs',
+  'computeInputUs',
+  'computeInferUs',
+  'computeOutputUs',
+])
+
+/** `--metrics-config summary_latencies=true`. */
+export const SUMMARY_FAMILIES = {
+  requestNs: {
+    name: 'nv_inference_request_summary_us',
+    type: 'summary',
+    help: 'Summary of inference request duration in microseconds (includes cached requests)',
+  },
+  queueNs: {
+    name: 'nv_inference_queue_summary_us',
+    type: 'summary',
+    help: 'Summary of inference queuing duration in microseconds (includes cached requests)',
+  },
+  computeInputNs: {
+    name: 'nv_inference_compute_input_summary_us',
+    type: 'summary',
+    help: 'Cumulative compute input duration in microseconds (does not include cached requests)',
+  },
+  computeInferNs: {
+    name: 'nv_inference_compute_infer_summary_us',
+    type: 'summary',
+    help: 'Cumulative compute inference duration in microseconds (does not include cached requests)',
+  },
+  computeOutputNs: {
+    name: 'nv_inference_compute_output_summary_us',
+    type: 'summary',
+    help: 'Cumulative inference compute output duration in microseconds (does not include cached requests)',
+  },
+} as const satisfies Readonly<Record<string, Family>>
+
+export const CPU_FAMILIES = {
+  utilization: {
+    name: 'nv_cpu_utilization',
+    type: 'gauge',
+    help: 'CPU utilization rate [0.0 - 1.0]',
+  },
+  memoryTotal: {
+    name: 'nv_cpu_memory_total_bytes',
+    type: 'gauge',
+    help: 'CPU total memory (RAM), in bytes',
+  },
+  memoryUsed: {
+    name: 'nv_cpu_memory_used_bytes',
+    type: 'gauge',
+    help: 'CPU used memory (RAM), in bytes',
+  },
+} as const satisfies Readonly<Record<string, Family>>
+
+export const DROPPED_FAMILY: Family = {
+  name: 'nereid_metrics_dropped',
+  type: 'gauge',
+  help: 'Series left out of this answer because of --metrics-max-series',
+}
