@@ -1,3 +1,5 @@
+import type { RequestTimes } from '../stats.ts'
+
 /** Prometheus' metric types that this server has. */
 export type MetricType = 'counter' | 'gauge' | 'histogram' | 'summary'
 
@@ -109,7 +111,7 @@ export const COUNTER_LATENCIES: ReadonlySet<ModelFamilyKey> = new Set([
 ])
 
 /** `--metrics-config summary_latencies=true`. */
-export const SUMMARY_FAMILIES = {
+export const SUMMARY_FAMILIES: Readonly<Record<keyof RequestTimes, Family>> = {
   requestNs: {
     name: 'nv_inference_request_summary_us',
     type: 'summary',
@@ -135,9 +137,12 @@ export const SUMMARY_FAMILIES = {
     type: 'summary',
     help: 'Cumulative inference compute output duration in microseconds (does not include cached requests)',
   },
-} as const satisfies Readonly<Record<string, Family>>
+}
 
-export const CPU_FAMILIES = {
+/** Figures of the machine (`--allow-cpu-metrics`). */
+export type CpuFamilyKey = 'utilization' | 'memoryTotal' | 'memoryUsed'
+
+export const CPU_FAMILIES: Readonly<Record<CpuFamilyKey, Family>> = {
   utilization: {
     name: 'nv_cpu_utilization',
     type: 'gauge',
@@ -153,7 +158,7 @@ export const CPU_FAMILIES = {
     type: 'gauge',
     help: 'CPU used memory (RAM), in bytes',
   },
-} as const satisfies Readonly<Record<string, Family>>
+}
 
 export const DROPPED_FAMILY: Family = {
   name: 'nereid_metrics_dropped',

@@ -4,7 +4,7 @@ import { COUNTER_LATENCIES, type Family, MODEL_FAMILIES, type ModelFamilyKey } f
 
 /** One line of a metrics answer. `suffix` is `_bucket`, `_sum` or `_count` where the type has them. */
 export interface Sample {
-  /** In alphabetical order, as Triton prints them. */
+  /** In alphabetical order but for `le` and `quantile`, which come last, as Triton prints them. */
   readonly labels: Readonly<Record<string, string>>
   readonly value: number
   readonly suffix?: string
@@ -96,15 +96,15 @@ const READERS: Readonly<Record<ModelFamilyKey, (model: ServedModel) => Sample[]>
 
 /** Cumulative buckets in seconds, `+Inf`, sum and count. */
 function buckets(model: ServedModel, histogram: LatencyHistogram): Sample[] {
+  const labels = modelLabels(model)
   const samples: Sample[] = []
   let cumulative = 0
   const last = histogram.counts.length - 1
   for (let i = 0; i <= last; i++) {
     cumulative += histogram.counts[i] as number
     const le = i === last ? '+Inf' : String(2 ** (HISTOGRAM_FIRST_POWER + i) / 1e6)
-    samples.push({ labels: modelLabels(model, { le }), value: cumulative, suffix: '_bucket' })
+    samples.push({ labels: { ...labels, le }, value: cumulative, suffix: '_bucket' })
   }
-  const labels = modelLabels(model)
   samples.push({ labels, value: histogram.sumNs / 1e9, suffix: '_sum' })
   samples.push({ labels, value: histogram.count, suffix: '_count' })
   return samples
