@@ -25,16 +25,17 @@ export function diffRepository(
 /** True when nothing in the model's folder changed. */
 export function sameFiles(a: ModelFiles, b: ModelFiles): boolean {
   if (!sameShared(a, b) || a.versions.size !== b.versions.size) return false
+  if (a.configPath !== b.configPath || a.configTag !== b.configTag) return false
   for (const [version, tag] of a.versions) if (b.versions.get(version) !== tag) return false
   return true
 }
 
-/** True when a version that was loaded from `a` would be loaded from the very same files in `b`. */
+/** True when a version loaded from `a` would be loaded from the very same files in `b`, the configuration aside. */
 export function sameVersion(a: ModelFiles, b: ModelFiles, version: number): boolean {
   const tag = a.versions.get(version)
   return tag !== undefined && tag === b.versions.get(version) && sameShared(a, b)
 }
 
 function sameShared(a: ModelFiles, b: ModelFiles): boolean {
-  return a.store === b.store && a.configPath === b.configPath && a.sharedTag === b.sharedTag
+  return a.store === b.store && a.sharedTag === b.sharedTag
 }

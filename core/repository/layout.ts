@@ -1,12 +1,11 @@
 import { ServerError } from '../errors.ts'
+import { WARMUP_FOLDER } from '../model/warmup.ts'
 import { safeJoin, safeName } from '../paths.ts'
 
 /** The model configuration, in the model's folder. */
 export const CONFIG_FILE = 'config.pbtxt'
 /** Holds the configs that `--model-config-name` selects. */
 export const CONFIGS_FOLDER = 'configs'
-/** Raw input data of warm-up samples. */
-export const WARMUP_FOLDER = 'warmup'
 /** Initial states of sequences. */
 export const INITIAL_STATE_FOLDER = 'initial_state'
 

@@ -1,5 +1,11 @@
 import type { Log, ModelStore, StoreEntry } from '../platform.ts'
-import { CONFIG_FILE, customConfigFile, modelPath, RESERVED_FOLDERS } from './layout.ts'
+import {
+  CONFIG_FILE,
+  CONFIGS_FOLDER,
+  customConfigFile,
+  modelPath,
+  RESERVED_FOLDERS,
+} from './layout.ts'
 import { MAX_VERSIONS, parseVersion } from './versions.ts'
 
 /** Models of one repository that a scan looks at; the rest are ignored with a log line. */
@@ -17,17 +23,20 @@ export interface ModelFiles {
   readonly path: string
   /** Path of the configuration in force; null where the model has none. */
   readonly configPath: string | null
-  /** Tag of what all versions share: the configuration, labels, warm-up data. */
+  /** Tag of {@link configPath}'s file; '' where the model has none. */
+  readonly configTag: string
+  /** Tag of what else all versions share: labels, warm-up data, initial states. */
   readonly sharedTag: string
   /** Tag of everything in each version's folder. */
   readonly versions: ReadonlyMap<number, string>
+  /** Why folders that look like versions are none, one line each. */
+  readonly skipped: readonly string[]
 }
 
 export interface SnapshotOptions {
-  readonly log: Log
   /** `--model-config-name`; '' = none. */
   readonly configName: string
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Names of the model folders of a repository, sorted. */
@@ -62,25 +71,31 @@ export async function scanModel(
 
   const budget = { files: MAX_FILES_PER_MODEL }
   const shared: string[] = []
+  const skipped: string[] = []
   const versions = new Map<number, string>()
   for (const entry of sorted(await store.list(path, options.signal))) {
     const folder = entry.path.slice(path.length + 1)
     const version = entry.kind === 'directory' ? parseVersion(folder) : undefined
     if (version !== undefined && versions.size < MAX_VERSIONS) {
       versions.set(version, (await tagsBelow(store, entry, budget, options.signal)).join('\n'))
+    } else if (folder === CONFIG_FILE || folder === CONFIGS_FOLDER) {
+      // Compared by what it says, not by its tag: a new version policy alone reloads nothing.
     } else if (entry.kind === 'file' || RESERVED_FOLDERS.has(folder)) {
       shared.push(...(await tagsBelow(store, entry, budget, options.signal)))
     } else {
-      warnSkipped(options.log, name, folder)
+      skipped.push(skippedLine(name, folder))
     }
   }
+  const config = await findConfig(store, path, options)
   return {
     name,
     store,
     path,
-    configPath: await findConfig(store, path, options),
+    configPath: config?.path ?? null,
+    configTag: config?.tag ?? '',
     sharedTag: shared.join('\n'),
     versions,
+    skipped,
   }
 }
 
@@ -88,13 +103,16 @@ async function findConfig(
   store: ModelStore,
   path: string,
   options: SnapshotOptions,
-): Promise<string | null> {
+): Promise<{ readonly path: string; readonly tag: string } | undefined> {
   const candidates = [`${path}/${CONFIG_FILE}`]
-  if (options.configName !== '') candidates.unshift(`${path}/${customConfigFile(options.configName)}`)
-  for (const candidate of candidates) {
-    if ((await store.stat(candidate, options.signal))?.kind === 'file') return candidate
+  if (options.configName !== '') {
+    candidates.unshift(`${path}/${customConfigFile(options.configName)}`)
   }
-  return null
+  for (const candidate of candidates) {
+    const stat = await store.stat(candidate, options.signal)
+    if (stat?.kind === 'file') return { path: candidate, tag: stat.tag }
+  }
+  return undefined
 }
 
 /** `path tag` of every file at or below `entry`, in a fixed order. */
@@ -121,13 +139,13 @@ async function tagsBelow(
   return tags.sort(byCodeUnit)
 }
 
-function warnSkipped(log: Log, model: string, folder: string): void {
+function skippedLine(model: string, folder: string): string {
   const why = /^0[0-9]/.test(folder)
     ? 'contains leading zeros in its directory name'
     : parseVersion(folder) === undefined
       ? 'fails to convert to integral number'
       : `exceeds the ${MAX_VERSIONS} versions a model may have`
-  log.warning(`ignore version directory '${folder}' of model '${model}' which ${why}`)
+  return `ignore version directory '${folder}' of model '${model}' which ${why}`
 }
 
 function sorted(entries: readonly StoreEntry[]): StoreEntry[] {

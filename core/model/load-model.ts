@@ -1,0 +1,111 @@
+import type { Backend, BackendModel, Instance, ModelSource } from '../backend/types.ts'
+import { completeConfig, DEFAULT_MAX_BATCH_SIZE } from '../config/autocomplete.ts'
+import { checkConfigAgainstIo } from '../config/check-io.ts'
+import { normalizeConfig } from '../config/normalize.ts'
+import type { ModelConfig } from '../config/types.ts'
+import { validateConfig } from '../config/validate.ts'
+import { ServerError } from '../errors.ts'
+import type { Clock } from '../platform.ts'
+import { createScheduler } from '../schedulers/create.ts'
+import { ModelStats } from '../stats.ts'
+import { planInstances } from './instance-group.ts'
+import { readLabels } from './labels.ts'
+import { closeAll, LoadedModel } from './model.ts'
+import { createRequestCheck } from './request-check.ts'
+import { warmUp, warmupSamples } from './warmup.ts'
+
+export interface LoadModelOptions {
+  /** `source.config` names its backend already; the rest may still be missing. */
+  readonly source: ModelSource
+  readonly backend: Backend
+  readonly clock: Clock
+  /** False with `--disable-auto-complete-config`. */
+  readonly autoComplete: boolean
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Loads one version: the backend opens the model file, its metadata completes the config, the config is checked against
+ * it, instances are made and warmed up. What was opened is closed again when a later step fails. Throws the reason.
+ */
+export async function loadModel(options: LoadModelOptions): Promise<LoadedModel> {
+  const { source, backend, clock, signal } = options
+  const startNs = clock.now()
+  const backendModel = await backend.load(source, signal)
+  const instances: Instance[] = []
+  try {
+    const config = finishConfig(options, backendModel)
+    const labels = await readLabels(source, config, signal)
+    const check = createRequestCheck(config, source.name, source.version)
+    const planned = planInstances(config, backend)
+    // Settled, not raced: every instance that was made must be known before any is closed.
+    const made = await Promise.allSettled(
+      planned.map(({ placement }) => backendModel.instance(placement, config)),
+    )
+    for (const one of made) if (one.status === 'fulfilled') instances.push(one.value)
+    for (const one of made) if (one.status === 'rejected') throw one.reason
+    const samples = await warmupSamples({
+      config,
+      source,
+      check: (request) => check.check(request),
+      signal,
+    })
+    for (const instance of instances) await warmUp(instance, samples, signal)
+
+    const stats = new ModelStats()
+    const scheduler = createScheduler({
+      config,
+      instances: instances.filter((_, i) => planned[i]?.passive !== true),
+      stats,
+      clock,
+      log: source.log,
+      modelName: source.name,
+      version: source.version,
+    })
+    stats.loadSeconds = (clock.now() - startNs) / 1e9
+    return new LoadedModel({
+      name: source.name,
+      version: source.version,
+      config,
+      check,
+      scheduler,
+      instances,
+      backendModel,
+      labels,
+      stats,
+      clock,
+    })
+  } catch (error) {
+    await closeAll(instances, backendModel)
+    throw error
+  }
+}
+
+function finishConfig(options: LoadModelOptions, backendModel: BackendModel): ModelConfig {
+  const { source, backend } = options
+  const { io } = backendModel
+  const modelName = source.name
+  const completed = completeConfig(source.config, io, {
+    modelName,
+    defaultMaxBatchSize: defaultMaxBatchSize(source.settings),
+    enabled: options.autoComplete,
+  })
+  const config = normalizeConfig(completed, { modelName, backend })
+  validateConfig(config, { modelName })
+  if (io !== undefined) checkConfigAgainstIo(config, io, { modelName })
+  return config
+}
+
+/** `--backend-config=default-max-batch-size`: what auto-completion gives a model that can batch. */
+function defaultMaxBatchSize(settings: ReadonlyMap<string, string>): number {
+  const text = settings.get('default-max-batch-size')
+  if (text === undefined) return DEFAULT_MAX_BATCH_SIZE
+  const size = Number(text)
+  if (!/^\d+$/.test(text) || size > 0x7fff_ffff) {
+    throw new ServerError(
+      'INVALID_ARG',
+      `backend config 'default-max-batch-size' must be a number from 0 to 2147483647, got '${text}'`,
+    )
+  }
+  return size
+}

@@ -1,0 +1,136 @@
+import type { BackendModel, Instance } from '../backend/types.ts'
+import type { ModelConfig } from '../config/types.ts'
+import { ServerError } from '../errors.ts'
+import type { InferRequest } from '../infer.ts'
+import type { Clock } from '../platform.ts'
+import type { Scheduler } from '../schedulers/types.ts'
+import type { ServedModel, TensorMetadata } from '../server-types.ts'
+import type { ModelStats } from '../stats.ts'
+import type { Labels } from './labels.ts'
+import { tensorMetadata } from './metadata.ts'
+
+export interface LoadedModelOptions {
+  readonly name: string
+  readonly version: number
+  /** Complete and normalized. */
+  readonly config: ModelConfig
+  readonly check: { check(request: InferRequest): void; readonly checksContent: boolean }
+  readonly scheduler: Scheduler
+  /** Every instance, passive ones too: closed with the model. */
+  readonly instances: readonly Instance[]
+  readonly backendModel: BackendModel
+  readonly labels: Labels
+  readonly stats: ModelStats
+  readonly clock: Clock
+}
+
+/** One loaded version of a model: owns its scheduler, its instances and what the backend loaded. */
+export class LoadedModel implements ServedModel {
+  readonly name: string
+  readonly version: number
+  readonly config: ModelConfig
+  readonly inputs: readonly TensorMetadata[]
+  readonly outputs: readonly TensorMetadata[]
+  readonly stats: ModelStats
+  readonly checksContent: boolean
+  readonly check: (request: InferRequest) => void
+  readonly #scheduler: Scheduler
+  readonly #instances: readonly Instance[]
+  readonly #backendModel: BackendModel
+  readonly #labels: Labels
+  readonly #clock: Clock
+  #inflight = 0
+  #closed = false
+  #retired: Promise<void> | null = null
+  #idle: (() => void) | null = null
+
+  constructor(options: LoadedModelOptions) {
+    this.name = options.name
+    this.version = options.version
+    this.config = options.config
+    const { inputs, outputs } = tensorMetadata(options.config)
+    this.inputs = inputs
+    this.outputs = outputs
+    this.stats = options.stats
+    this.checksContent = options.check.checksContent
+    this.check = (request) => options.check.check(request)
+    this.#scheduler = options.scheduler
+    this.#instances = options.instances
+    this.#backendModel = options.backendModel
+    this.#labels = options.labels
+    this.#clock = options.clock
+  }
+
+  get pending(): number {
+    return this.#scheduler.pending
+  }
+
+  /** Requests taken and not yet answered. */
+  get inflight(): number {
+    return this.#inflight
+  }
+
+  get ready(): boolean {
+    return this.#retired === null
+  }
+
+  labels(output: string): readonly string[] | undefined {
+    return this.#labels.get(output)
+  }
+
+  submit(request: InferRequest): void {
+    if (this.#closed) {
+      request.respond(
+        new ServerError(
+          'UNAVAILABLE',
+          `Request for unknown model: '${this.name}' version ${this.version} is not at ready state`,
+        ),
+      )
+      return
+    }
+    this.#inflight++
+    request.onSettled = this.#settled
+    this.#scheduler.submit(request)
+  }
+
+  /** One function for all requests: the hot path makes no closure. */
+  readonly #settled = (): void => {
+    if (--this.#inflight === 0 && this.#idle !== null) this.#idle()
+  }
+
+  /**
+   * Closes the model when everything it took is answered. A request that was routed here before may still be submitted in
+   * the same turn of the event loop. Idempotent; never rejects.
+   */
+  retire(): Promise<void> {
+    this.#retired ??= this.#drain()
+    return this.#retired
+  }
+
+  /** Stops what runs without waiting for it: the end of a shutdown whose time is up. */
+  terminate(): void {
+    this.#closed = true
+    for (const instance of this.#instances) instance.terminate?.()
+  }
+
+  async #drain(): Promise<void> {
+    await new Promise<void>((resolve) => this.#clock.nextTurn(resolve))
+    if (this.#inflight > 0) {
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve
+      })
+    }
+    this.#closed = true
+    await this.#scheduler.close()
+    await closeAll(this.#instances, this.#backendModel)
+  }
+}
+
+/** Closes instances, then what they share. What fails to close is nobody's answer any more. */
+export async function closeAll(
+  instances: readonly Instance[],
+  backendModel: BackendModel,
+): Promise<void> {
+  await Promise.allSettled(instances.map((instance) => instance.close()))
+  await Promise.allSettled([backendModel.close()])
+}

@@ -1,0 +1,204 @@
+import type { Backend } from '../backend/types.ts'
+import { isEnsemble } from '../config/infer-backend.ts'
+import type { ModelConfig } from '../config/types.ts'
+import { ServerError } from '../errors.ts'
+import { loadModel } from '../model/load-model.ts'
+import type { LoadedModel } from '../model/model.ts'
+import type { Platform } from '../platform.ts'
+import { sameVersion } from './diff.ts'
+import { createGate, type Gate } from './gate.ts'
+import { type ModelRecord, UNLOADED } from './lifecycle.ts'
+import type { ModelPlan } from './plan.ts'
+import { statusText } from './status-text.ts'
+import { chooseVersions } from './versions.ts'
+
+export interface LoaderOptions {
+  readonly platform: Platform
+  readonly backends: ReadonlyMap<string, Backend>
+  /** By backend name; '' holds the pairs for any backend. */
+  readonly backendConfig: ReadonlyMap<string, ReadonlyMap<string, string>>
+  readonly autoComplete: boolean
+  /** Versions that load at the same time, all models together. */
+  readonly threads: number
+  /** How often a failed version is tried again. */
+  readonly retries: number
+  /** Closes a model that is out of service. */
+  readonly retire: (model: LoadedModel) => Promise<void>
+  /** Called in the turn in which what is served changed. */
+  readonly changed: (record: ModelRecord) => void
+}
+
+type Outcome = { readonly version: number } & (
+  | { readonly model: LoadedModel }
+  | { readonly error: unknown }
+)
+
+/** Carries out plans: loads the versions a policy asks for and swaps them in, all or none. */
+export class Loader {
+  readonly #options: LoaderOptions
+  readonly #gate: Gate
+
+  constructor(options: LoaderOptions) {
+    this.#options = options
+    this.#gate = createGate(options.threads)
+  }
+
+  /**
+   * Brings `record` to what `plan` says. Versions in service go on serving until every new one is ready; when one fails,
+   * nothing changes but the states of versions that did not serve. Throws INVALID_ARG with the reasons.
+   */
+  async load(record: ModelRecord, plan: ModelPlan, signal: AbortSignal): Promise<void> {
+    const { log } = this.#options.platform
+    const { versions, missing } = chooseVersions(
+      plan.config.version_policy,
+      plan.files.versions.keys(),
+    )
+    for (const version of missing) {
+      log.error(
+        `version ${version} is specified for model '${plan.name}', but the version directory is not present`,
+      )
+    }
+    if (versions.length === 0) {
+      throw new ServerError(
+        'INVALID_ARG',
+        `at least one version must be available under the version policy of model '${plan.name}'`,
+      )
+    }
+    const configKey = keyOf(plan.config)
+    const stale = versions.filter((version) => !isCurrent(record, plan, configKey, version))
+    for (const version of stale) {
+      log.info(`loading: ${plan.name}:${version}`)
+      record.version(version).startLoading()
+    }
+    if (stale.length > 0) this.#options.changed(record)
+    const outcomes = await Promise.all(
+      stale.map((version) => this.#gate.run(() => this.#loadVersion(plan, version, signal))),
+    )
+    const failed = outcomes.some((one) => 'error' in one)
+    if (failed || signal.aborted) {
+      this.#rollBack(record, outcomes)
+      throw new ServerError('INVALID_ARG', failed ? reasons(outcomes) : 'server is shutting down')
+    }
+    this.#swap(record, versions, outcomes)
+    record.loadedFrom = plan.overridden ? null : { files: plan.files, configKey }
+    log.info(`successfully loaded '${plan.name}'`)
+  }
+
+  async #loadVersion(plan: ModelPlan, version: number, signal: AbortSignal): Promise<Outcome> {
+    const { platform, autoComplete, retries } = this.#options
+    for (let attempt = 0; ; attempt++) {
+      try {
+        signal.throwIfAborted()
+        const backend = this.#backendOf(plan.config)
+        const model = await loadModel({
+          backend,
+          clock: platform.clock,
+          autoComplete,
+          signal,
+          source: {
+            name: plan.name,
+            version,
+            config: plan.config,
+            settings: this.#settingsOf(backend.name),
+            store: plan.files.store,
+            modelPath: plan.files.path,
+            versionPath: `${plan.files.path}/${version}`,
+            log: platform.log,
+          },
+        })
+        return { version, model }
+      } catch (error) {
+        platform.log.error(`failed to load '${plan.name}' version ${version}: ${statusText(error)}`)
+        if (attempt >= retries || signal.aborted) return { version, error }
+      }
+    }
+  }
+
+  #swap(record: ModelRecord, versions: readonly number[], outcomes: readonly Outcome[]): void {
+    const { retire, changed } = this.#options
+    const leaving: LoadedModel[] = []
+    for (const one of outcomes) {
+      if (!('model' in one)) continue
+      const before = record.version(one.version).serve(one.model)
+      if (before !== null) leaving.push(before)
+    }
+    const unloads = record
+      .sorted()
+      .filter((version) => !versions.includes(version.version))
+      .map((version) => version.unload(retire))
+    changed(record)
+    // Old models drain in the background: the load is done when the new ones serve.
+    void Promise.all([...leaving.map(retire), ...unloads])
+  }
+
+  #rollBack(record: ModelRecord, outcomes: readonly Outcome[]): void {
+    const { retire, changed, platform } = this.#options
+    for (const one of outcomes) {
+      if ('model' in one) {
+        record.version(one.version).fail(UNLOADED)
+        void retire(one.model)
+      } else {
+        record.version(one.version).fail(statusText(one.error))
+      }
+    }
+    changed(record)
+    platform.log.info(`failed to load '${record.name}'`)
+  }
+
+  #backendOf(config: ModelConfig): Backend {
+    if (isEnsemble(config)) {
+      // Ensembles get a scheduler of their own instead of a backend; until then they are refused by name.
+      throw new ServerError(
+        'UNSUPPORTED',
+        "'ensemble_scheduling' is not supported by this server yet",
+      )
+    }
+    const name = config.backend ?? ''
+    if (name === '') {
+      throw new ServerError('INVALID_ARG', `unknown platform '${config.platform ?? ''}'`)
+    }
+    const backend = this.#options.backends.get(name)
+    if (backend !== undefined) return backend
+    const known = [...this.#options.backends.keys()].sort().join(', ')
+    throw new ServerError(
+      'INVALID_ARG',
+      `unable to find backend library for backend '${name}', this server has: ${known}`,
+    )
+  }
+
+  #settingsOf(backend: string): ReadonlyMap<string, string> {
+    const { backendConfig } = this.#options
+    return new Map([...(backendConfig.get('') ?? []), ...(backendConfig.get(backend) ?? [])])
+  }
+}
+
+/** A config's text, its version policy aside: that alone reloads nothing. */
+function keyOf(config: ModelConfig): string {
+  return JSON.stringify({ ...config, version_policy: undefined })
+}
+
+function isCurrent(
+  record: ModelRecord,
+  plan: ModelPlan,
+  configKey: string,
+  version: number,
+): boolean {
+  const origin = record.loadedFrom
+  return (
+    !plan.overridden &&
+    origin !== null &&
+    record.versions.get(version)?.state === 'READY' &&
+    origin.configKey === configKey &&
+    sameVersion(origin.files, plan.files, version)
+  )
+}
+
+function reasons(outcomes: readonly Outcome[]): string {
+  let text = ''
+  for (const one of outcomes) {
+    if ('error' in one) {
+      text += `version ${one.version} is at UNAVAILABLE state: ${statusText(one.error)};`
+    }
+  }
+  return text
+}

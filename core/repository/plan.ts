@@ -1,0 +1,145 @@
+import { configFromJson } from '../config/config-json-reader.ts'
+import { inferBackend } from '../config/infer-backend.ts'
+import { MAX_CONFIG_LENGTH, parseConfig } from '../config/pbtxt-parser.ts'
+import type { ModelConfig } from '../config/types.ts'
+import { ServerError } from '../errors.ts'
+import { safeJoin } from '../paths.ts'
+import type { Log, ModelStore } from '../platform.ts'
+import type { LoadOverrides } from '../server-types.ts'
+import { fileMapStore } from './file-map.ts'
+import { checkInlineFile, MAX_INLINE_FILES, modelPath } from './layout.ts'
+import { type ModelFiles, type SnapshotOptions, scanModel } from './snapshot.ts'
+
+/** A model as a load is going to read it: its files and what its configuration says so far. */
+export interface ModelPlan {
+  readonly name: string
+  readonly files: ModelFiles
+  /** The user's config; the backend is named, the rest may be incomplete. */
+  readonly config: ModelConfig
+  /** The load request brought a config or files of its own. */
+  readonly overridden: boolean
+}
+
+/** Where plans come from. */
+export interface PlanOptions extends SnapshotOptions {
+  readonly stores: readonly ModelStore[]
+  readonly autoComplete: boolean
+  readonly log: Log
+}
+
+/** Finds `name` in the repositories. Throws NOT_FOUND where none has it, INVALID_ARG where several have. */
+export async function findModel(name: string, options: PlanOptions): Promise<ModelFiles> {
+  const found: ModelFiles[] = []
+  for (const store of options.stores) {
+    const files = await scanModel(store, name, options)
+    if (files !== undefined) found.push(files)
+  }
+  const [first, second] = found
+  if (first === undefined) {
+    throw new ServerError('NOT_FOUND', `model not found in any model repository`)
+  }
+  if (second !== undefined) {
+    throw new ServerError('INVALID_ARG', 'not unique across all model repositories')
+  }
+  return first
+}
+
+/** The folder of a load request that brings files: nothing but those files is in it. Throws INVALID_ARG for bad names. */
+export async function inlineModel(
+  name: string,
+  files: ReadonlyMap<string, Uint8Array>,
+  options: PlanOptions,
+): Promise<ModelFiles> {
+  if (files.size > MAX_INLINE_FILES) {
+    throw new ServerError(
+      'INVALID_ARG',
+      `load request of model '${name}' has ${files.size} files, the limit is ${MAX_INLINE_FILES}`,
+    )
+  }
+  const folder = modelPath(name)
+  const placed = new Map<string, Uint8Array>()
+  for (const [file, content] of files) {
+    checkInlineFile(file)
+    placed.set(safeJoin(folder, file), content)
+  }
+  const store = fileMapStore({ root: `files of the load request for '${name}'`, files: placed })
+  const scanned = await scanModel(store, name, options)
+  if (scanned === undefined) throw new ServerError('INVALID_ARG', 'load request has no files')
+  return scanned
+}
+
+/** Reads the configuration and decides the backend. Throws INVALID_ARG that says what is wrong with it. */
+export async function planModel(
+  files: ModelFiles,
+  overrides: LoadOverrides,
+  options: PlanOptions,
+): Promise<ModelPlan> {
+  const { name } = files
+  const given = await readConfig(files, overrides, options)
+  if ((given.name ?? '') !== '' && given.name !== name) {
+    throw new ServerError(
+      'INVALID_ARG',
+      `unexpected directory name '${name}' for model '${given.name}', directory name must equal model name`,
+    )
+  }
+  const named: ModelConfig = { ...given, name }
+  return {
+    name,
+    files,
+    config: inferBackend({
+      config: named,
+      modelName: name,
+      files: await firstVersionFiles(files, options.signal),
+    }),
+    overridden: overrides.config !== undefined || overrides.files !== undefined,
+  }
+}
+
+async function readConfig(
+  files: ModelFiles,
+  overrides: LoadOverrides,
+  options: PlanOptions,
+): Promise<ModelConfig> {
+  if (overrides.config !== undefined) {
+    return configFromJson(overrides.config, { what: 'config override' })
+  }
+  const { configPath, store } = files
+  if (configPath === null) {
+    if (options.autoComplete) return {}
+    throw new ServerError(
+      'INVALID_ARG',
+      `no config.pbtxt for model '${files.name}', and auto-completion of configs is disabled`,
+    )
+  }
+  const stat = await store.stat(configPath, options.signal)
+  // UTF-8 takes at most four bytes for a character: whatever is longer cannot be within the parser's limit.
+  if (stat !== undefined && stat.size > MAX_CONFIG_LENGTH * 4) {
+    throw new ServerError(
+      'INVALID_ARG',
+      `${configPath} has ${stat.size} bytes, the limit is ${MAX_CONFIG_LENGTH}`,
+    )
+  }
+  return parseConfig(utf8(await store.read(configPath, options.signal), configPath), {
+    file: configPath,
+  })
+}
+
+function utf8(bytes: Uint8Array, path: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (error) {
+    throw new ServerError('INVALID_ARG', `${path} is not valid UTF-8`, { cause: error })
+  }
+}
+
+/** Names in the folder of the lowest version: what the kind of model is told by. */
+async function firstVersionFiles(
+  files: ModelFiles,
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  const lowest = [...files.versions.keys()].sort((a, b) => a - b)[0]
+  if (lowest === undefined) return []
+  const folder = `${files.path}/${lowest}`
+  const entries = await files.store.list(folder, signal)
+  return entries.map((entry) => entry.path.slice(folder.length + 1)).sort()
+}

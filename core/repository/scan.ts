@@ -1,0 +1,60 @@
+import { messageOf, ServerError } from '../errors.ts'
+import { createGate } from './gate.ts'
+import type { PlanOptions } from './plan.ts'
+import { listModels, type ModelFiles, scanModel } from './snapshot.ts'
+
+/** Why a model that lies in several repositories is not served (Triton's text). */
+export const DUPLICATE_REASON = 'model appears in two or more repositories'
+
+/** Folders of one repository that are scanned at the same time. */
+const PARALLEL_FOLDERS = 16
+
+/** What all repositories hold. */
+export interface RepositoryScan {
+  readonly models: ReadonlyMap<string, ModelFiles>
+  /** Folders that cannot be served, and why. */
+  readonly broken: ReadonlyMap<string, string>
+  /** Repositories that could not be read, one line each. */
+  readonly problems: readonly string[]
+}
+
+/** Scans every repository. Never throws: what is wrong is in the result and in the log. */
+export async function scanRepositories(options: PlanOptions): Promise<RepositoryScan> {
+  const models = new Map<string, ModelFiles>()
+  const broken = new Map<string, string>()
+  const problems: string[] = []
+  const gate = createGate(PARALLEL_FOLDERS)
+  for (const store of options.stores) {
+    try {
+      if ((await store.stat('', options.signal))?.kind !== 'directory') {
+        throw new ServerError('INVALID_ARG', 'repository path is not a valid directory')
+      }
+      const names = await listModels(store, options.log, options.signal)
+      await Promise.all(
+        names.map((name) =>
+          gate.run(async () => {
+            const files = await scanModel(store, name, options).catch((error: unknown) => {
+              options.log.error(`Poll failed for model directory '${name}': ${messageOf(error)}`)
+              broken.set(name, messageOf(error))
+              return undefined
+            })
+            if (files === undefined) return
+            if (models.has(name)) broken.set(name, DUPLICATE_REASON)
+            else models.set(name, files)
+          }),
+        ),
+      )
+    } catch (error) {
+      const line = `failed to poll model repository '${store.root}': ${messageOf(error)}`
+      options.log.error(line)
+      problems.push(line)
+    }
+  }
+  for (const [name, reason] of broken) {
+    models.delete(name)
+    if (reason === DUPLICATE_REASON) {
+      options.log.error(`failed to poll model '${name}': not unique across all model repositories`)
+    }
+  }
+  return { models, broken, problems }
+}

@@ -1,0 +1,34 @@
+/** `--model-control-mode`: who decides what is loaded. */
+export type ModelControlMode = 'none' | 'poll' | 'explicit'
+
+/** What `createServer` may be told; names in quotes are Triton's flags. All optional. */
+export interface ServerOptions {
+  /** `--id`. Default `triton`. */
+  readonly id?: string
+  /** `--strict-readiness`: ready only while every attempted model is. Default true. */
+  readonly strictReadiness?: boolean
+  /** `--model-control-mode`. Default `none`: everything is loaded at start and stays. */
+  readonly modelControlMode?: ModelControlMode
+  /** `--load-model`, explicit mode only: what to load at start; `*` alone means everything. Default nothing. */
+  readonly loadModels?: readonly string[]
+  /** `--repository-poll-secs`, poll mode only. Default 15. */
+  readonly repositoryPollSecs?: number
+  /** `--model-load-thread-count`: versions that load at the same time. Default 4. */
+  readonly modelLoadThreadCount?: number
+  /** `--model-load-retry-count`: how often a failed load is tried again. Default 0. */
+  readonly modelLoadRetryCount?: number
+  /** `--disable-auto-complete-config`. Default false. */
+  readonly disableAutoComplete?: boolean
+  /** `--model-config-name`: `configs/<name>.pbtxt` goes before `config.pbtxt`. Default '' = none. */
+  readonly modelConfigName?: string
+  /** `--backend-config=<backend>,<key>=<value>` by backend; '' holds those for any backend. Default none. */
+  readonly backendConfig?: ReadonlyMap<string, ReadonlyMap<string, string>>
+}
+
+/** Default of `--repository-poll-secs`. */
+export const DEFAULT_POLL_SECS = 15
+/** Default of `--model-load-thread-count`. */
+export const DEFAULT_LOAD_THREADS = 4
+
+/** How long a close waits for requests in flight, milliseconds: the default of `--exit-timeout-secs`. */
+export const DEFAULT_EXIT_TIMEOUT_MS = 30_000

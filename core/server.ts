@@ -1,0 +1,206 @@
+import type { Backend } from './backend/types.ts'
+import { ServerError } from './errors.ts'
+import type { ModelStore, Platform } from './platform.ts'
+import { RepositoryManager } from './repository/manager.ts'
+import { type Poller, startPolling } from './repository/poll.ts'
+import { repositoryIndex } from './repository/repository-index.ts'
+import { ModelRoutes } from './repository/routes.ts'
+import { type StartupRow, startupReport } from './repository/startup-report.ts'
+import {
+  DEFAULT_EXIT_TIMEOUT_MS,
+  DEFAULT_LOAD_THREADS,
+  DEFAULT_POLL_SECS,
+  type ServerOptions,
+} from './server-options.ts'
+import type { InferenceServer, ModelStatisticsEntry } from './server-types.ts'
+
+/** The Triton release whose behaviour this server has. */
+export const TRITON_VERSION = '2.51.0'
+
+/** What server metadata lists, in Triton's order. */
+export const EXTENSIONS: readonly string[] = [
+  'classification',
+  'sequence',
+  'model_repository',
+  'model_repository(unload_dependents)',
+  'schedule_policy',
+  'model_configuration',
+  'system_shared_memory',
+  'cuda_shared_memory',
+  'binary_tensor_data',
+  'parameters',
+  'statistics',
+  'trace',
+  'logging',
+]
+
+export interface Server extends InferenceServer {
+  /** What could not be loaded at start, one line each; empty when everything serves (`--exit-on-error` reads it). */
+  readonly startupErrors: readonly string[]
+  /** One row per model version, for the start-up table. */
+  startupReport(): readonly StartupRow[]
+}
+
+export interface CreateServerOptions {
+  readonly platform: Platform
+  /** In the order of the `--model-repository` flags. */
+  readonly stores: readonly ModelStore[]
+  readonly backends: readonly Backend[]
+  readonly options?: ServerOptions
+}
+
+/**
+ * Makes a server and loads what its control mode loads at start. A model that cannot be loaded is reported, not thrown;
+ * throws INVALID_ARG for options that contradict each other.
+ */
+export async function createServer(setup: CreateServerOptions): Promise<Server> {
+  const { platform, stores, backends, options = {} } = setup
+  const mode = options.modelControlMode ?? 'none'
+  const loadModels = options.loadModels ?? []
+  if (mode === 'explicit' && loadModels.includes('*') && loadModels.length > 1) {
+    throw new ServerError(
+      'INVALID_ARG',
+      "Wildcard model name '*' must be the ONLY startup model if specified at all.",
+    )
+  }
+  const strict = options.strictReadiness ?? true
+  let accepting = true
+  let closing: Promise<void> | undefined
+  let poller: Poller | undefined
+
+  const routes: ModelRoutes = new ModelRoutes(() => manager.records)
+  const manager: RepositoryManager = new RepositoryManager({
+    platform,
+    stores,
+    backends: new Map(backends.map((backend) => [backend.name, backend])),
+    backendConfig: options.backendConfig ?? new Map(),
+    mode,
+    autoComplete: !(options.disableAutoComplete ?? false),
+    configName: options.modelConfigName ?? '',
+    threads: options.modelLoadThreadCount ?? DEFAULT_LOAD_THREADS,
+    retries: options.modelLoadRetryCount ?? 0,
+    changed: (record) => {
+      if (accepting) routes.update(record)
+    },
+  })
+  const everything = mode !== 'explicit' || loadModels[0] === '*'
+  const startupErrors = everything ? await manager.loadAll() : await manager.loadNamed(loadModels)
+  if (mode === 'poll') {
+    poller = startPolling({
+      clock: platform.clock,
+      intervalNs: (options.repositoryPollSecs ?? DEFAULT_POLL_SECS) * 1e9,
+      poll: () => manager.poll(),
+    })
+  }
+
+  function requireAccepting(): void {
+    if (!accepting) throw new ServerError('UNAVAILABLE', 'Server not ready')
+  }
+
+  async function shutDown(timeoutMs: number): Promise<void> {
+    accepting = false
+    routes.clear()
+    await poller?.close()
+    platform.log.info('Waiting for in-flight requests to complete.')
+    let cancel = (): void => {}
+    const timeUp = new Promise<true>((resolve) => {
+      cancel = platform.clock.after(timeoutMs * 1e6, () => resolve(true))
+    })
+    const expired = await Promise.race([manager.close().then(() => false), timeUp])
+    cancel()
+    if (!expired) return
+    platform.log.error('Exit timeout expired. Exiting immediately.')
+    for (const model of manager.leaving) model.terminate()
+  }
+
+  return {
+    id: options.id ?? 'triton',
+    version: TRITON_VERSION,
+    extensions: EXTENSIONS,
+    startupErrors,
+    startupReport: () => startupReport(manager.records),
+    get generation() {
+      return routes.generation
+    },
+    get inflight() {
+      let count = 0
+      for (const model of routes.serving()) count += model.inflight
+      for (const model of manager.leaving) count += model.inflight
+      return count
+    },
+    live: () => true,
+    ready() {
+      if (!accepting) return false
+      if (!strict) return true
+      for (const record of manager.records.values()) if (!record.healthy) return false
+      return true
+    },
+    model(name, version) {
+      requireAccepting()
+      return routes.find(name, version)
+    },
+    modelReady: (name, version) => routes.get(name, version)?.ready ?? false,
+    modelMetadata(name, version) {
+      requireAccepting()
+      const { inputs, outputs, config } = routes.find(name, version)
+      return {
+        name,
+        versions:
+          version === ''
+            ? routes.versionsOf(name).map((model) => String(model.version))
+            : [String(routes.find(name, version).version)],
+        platform: config.platform || config.backend || '',
+        inputs,
+        outputs,
+      }
+    },
+    modelConfig(name, version) {
+      requireAccepting()
+      return routes.find(name, version).config
+    },
+    statistics(name, version) {
+      requireAccepting()
+      return modelStatistics(routes, name ?? '', version ?? '')
+    },
+    models: () => routes.serving(),
+    async index(readyOnly) {
+      requireAccepting()
+      return repositoryIndex({ stores, records: manager.records, readyOnly })
+    },
+    async load(name, overrides) {
+      requireAccepting()
+      await manager.load(name, overrides)
+    },
+    async unload(name, _unloadDependents) {
+      requireAccepting()
+      await manager.unload(name)
+    },
+    close(timeoutMs = DEFAULT_EXIT_TIMEOUT_MS) {
+      closing ??= shutDown(timeoutMs)
+      return closing
+    },
+  }
+}
+
+function modelStatistics(
+  routes: ModelRoutes,
+  name: string,
+  version: string,
+): readonly ModelStatisticsEntry[] {
+  const models = name === '' ? [...routes.serving()] : routes.versionsOf(name)
+  if (name !== '' && models.length === 0) {
+    throw new ServerError('INVALID_ARG', `requested model '${name}' is not available`)
+  }
+  const chosen = version === '' ? models : models.filter((one) => one === routes.get(name, version))
+  if (chosen.length === 0 && version !== '') {
+    throw new ServerError(
+      'INVALID_ARG',
+      `requested model version is not available for model '${name}'`,
+    )
+  }
+  return chosen.map((model) => ({
+    name: model.name,
+    version: String(model.version),
+    stats: model.stats,
+  }))
+}
