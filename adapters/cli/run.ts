@@ -1,0 +1,139 @@
+import { messageOf } from '../../core/errors.ts'
+import type { ServerLog } from '../../core/log.ts'
+import type { Server } from '../../core/server.ts'
+import { exposureAdvice, runtimeAdvice } from './advice.ts'
+import { banner } from './banner.ts'
+import type { ServeOptions } from './options.ts'
+import { backendTable, modelTable, optionTable } from './tables.ts'
+
+/** Something that listens on a port. */
+export interface Listener {
+  readonly port: number
+  close(timeoutMs: number): Promise<void>
+}
+
+/** What a target picked: how each part of the server is made. */
+export interface ServerParts {
+  readonly log: ServerLog
+  /** As the user named them, for the table of options. */
+  readonly repositories: readonly string[]
+  readonly backendNames: readonly string[]
+  createServer(): Promise<Server>
+  startHttp(server: Server): Promise<Listener>
+  startMetrics(server: Server): Promise<Listener>
+}
+
+export interface RunOptions {
+  readonly options: ServeOptions
+  readonly parts: ServerParts
+  readonly warnings: readonly string[]
+  readonly nodeVersion: string
+  /** A person reads standard error: a short block of addresses follows the log lines. */
+  readonly terminal: boolean
+  /** Milliseconds, monotonic, counted from the start of the process. */
+  readonly now: () => number
+}
+
+export interface RunningServer {
+  /**
+   * Stops accepting, answers what is in flight, unloads. True when all of it was done within `--exit-timeout-secs`.
+   * Idempotent.
+   */
+  stop(): Promise<boolean>
+}
+
+/** A start that failed; the reason was told already. */
+export class StartError extends Error {}
+
+/**
+ * Loads the models, prints Triton's tables and opens the ports. Rejects with {@link StartError} after one clear line
+ * when a port is taken or, with `--exit-on-error`, a model does not load.
+ */
+export async function runServer(run: RunOptions): Promise<RunningServer> {
+  const { options, parts } = run
+  const { log } = parts
+  for (const warning of run.warnings) log.warning(warning)
+  for (const advice of [runtimeAdvice(run.nodeVersion), exposureAdvice(options)]) {
+    if (advice !== undefined) log.warning(advice)
+  }
+
+  const server = await parts.createServer().catch((error: unknown) => fail(log, messageOf(error)))
+  log.table(backendTable(parts.backendNames, options))
+  log.table(modelTable(server.startupReport()))
+  log.table(
+    optionTable(options, {
+      version: server.version,
+      extensions: server.extensions,
+      repositories: parts.repositories,
+    }),
+  )
+
+  const listeners: Listener[] = []
+  let stopping: Promise<boolean> | undefined
+  const stop = async (): Promise<boolean> => {
+    const timeoutMs = options.exitTimeoutSecs * 1000
+    const deadline = run.now() + timeoutMs
+    await Promise.all(listeners.map((listener) => listener.close(timeoutMs)))
+    await server.close(Math.max(0, deadline - run.now()))
+    return server.inflight === 0
+  }
+  const giveUp = async (reason: string): Promise<never> => {
+    await Promise.all(listeners.map((listener) => listener.close(0)))
+    await server.close(options.exitTimeoutSecs * 1000)
+    return fail(log, reason)
+  }
+
+  if (options.exitOnError && server.startupErrors.length > 0) {
+    await giveUp('creating server: Internal - failed to load all models')
+  }
+  const open = async (
+    service: string,
+    address: string,
+    port: number,
+    start: (server: Server) => Promise<Listener>,
+  ): Promise<number> => {
+    const listener = await start(server).catch((error: NodeJS.ErrnoException) =>
+      giveUp(`failed to start ${service} service: ${socketError(error, `${address}:${port}`)}`),
+    )
+    listeners.push(listener)
+    return listener.port
+  }
+
+  const { http, metrics } = options
+  const addresses: Record<string, string> = {}
+  if (http.enabled) {
+    const port = await open('HTTP', http.address, http.port, parts.startHttp)
+    log.info(`Started HTTPService at ${http.address}:${port}`)
+    addresses['HTTP'] = `http://${reachable(http.address)}:${port}/v2`
+  }
+  if (metrics.enabled) {
+    const port = await open('Metrics', metrics.address, metrics.port, parts.startMetrics)
+    log.info(`Started Metrics Service at ${metrics.address}:${port}`)
+    addresses['Metrics'] = `http://${reachable(metrics.address)}:${port}/metrics`
+  }
+  if (run.terminal) {
+    process.stderr.write(banner({ addresses, rows: server.startupReport(), readyMs: run.now() }))
+  }
+  return {
+    stop: () => {
+      stopping ??= stop()
+      return stopping
+    },
+  }
+}
+
+function fail(log: ServerLog, reason: string): never {
+  log.error(reason)
+  throw new StartError(reason)
+}
+
+function socketError(error: NodeJS.ErrnoException, socket: string): string {
+  if (error.code === 'EADDRINUSE') return `Unavailable - Socket '${socket}' already in use`
+  return `Unavailable - Socket '${socket}' cannot be opened: ${error.message}`
+}
+
+/** An address a browser on this machine can open. */
+function reachable(address: string): string {
+  if (address === '0.0.0.0' || address === '::') return 'localhost'
+  return address.includes(':') ? `[${address}]` : address
+}
