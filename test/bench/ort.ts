@@ -62,7 +62,7 @@ function api(): Record<Name, Foreign> {
   const functions = Object.fromEntries(
     Object.entries(FUNCTIONS).map(([name, [at, result, args]]) => [
       name,
-      koffi.decode(table[at], koffi.proto(result, [...args])) as Foreign,
+      koffi.decode(table[at] as bigint, koffi.proto(result, [...args])) as Foreign,
     ]),
   ) as Record<Name, Foreign>
   pinned.push(library, functions)
@@ -77,7 +77,7 @@ export function openBare(
 ): BareSession {
   const ort = api()
   const check = (status: bigint | null): void => {
-    if (status !== null) throw new Error(ort.GetErrorMessage(status))
+    if (status !== null) throw new Error(String(ort.GetErrorMessage(status)))
   }
   const made = (name: Name, ...args: unknown[]): bigint => {
     const slot = new BigUint64Array(1)

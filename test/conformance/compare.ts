@@ -31,9 +31,8 @@ export function compareAnswer(recorded: RecordedCase, answer: RecordedAnswer): V
     return { problems, text: null }
   }
   const [left, right] = [withoutEnsembles(expected.json), withoutEnsembles(answer.json)]
-  if (!isDeepStrictEqual(left, right)) {
-    problems.push(`JSON ${shorten(right)}, Triton ${shorten(left)}`)
-  }
+  const difference = valueDifference(left, right, '$')
+  if (difference !== undefined) problems.push(difference)
   if (answer.binary_base64 !== expected.binary_base64) {
     problems.push(`binary ${answer.binary_base64}, Triton ${expected.binary_base64}`)
   }
@@ -69,6 +68,17 @@ function sortInputs(text: string): string {
 /** Ensembles are not served yet, so that lists of models differ by them and by nothing else. */
 function withoutEnsembles(json: unknown): unknown {
   return Array.isArray(json) ? json.filter((entry) => !/^ens_/.test(entry?.name ?? '')) : json
+}
+
+/** The first place where two JSON values differ. */
+function valueDifference(expected: unknown, got: unknown, path: string): string | undefined {
+  if (isDeepStrictEqual(expected, got)) return undefined
+  const [left, right] = [kindOf(expected), kindOf(got)]
+  const nested = left === right && (left === 'object' || left === 'array')
+  if (!nested) return `${path} is ${shorten(got)}, Triton ${shorten(expected)}`
+  const [a, b] = [expected, got] as [Record<string, unknown>, Record<string, unknown>]
+  const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])]
+  return first(keys.map((key) => valueDifference(a[key], b[key], `${path}.${key}`)))
 }
 
 /** Where keys or types differ; elements of an array are compared with the first recorded one. */

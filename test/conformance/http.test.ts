@@ -2,16 +2,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { isOutOfScope, readCases } from './cases.ts'
 import { readKnownFailing } from './known-failing.ts'
 import { type Outcome, replay, summary, textEquality } from './replay.ts'
+import { withoutStandIn } from './stand-in.ts'
 import { startTarget, type Target } from './target.ts'
 
 /** Share of the error texts that must be Triton's own. */
 const TEXT_EQUALITY = 0.95
 
+const isTriton = process.env['NEREID_TARGET_URL'] !== undefined
 const known = readKnownFailing(
-  new URL(
-    process.env['NEREID_TARGET_URL'] ? 'triton/known-failing.txt' : 'known-failing.txt',
-    import.meta.url,
-  ),
+  new URL(isTriton ? 'triton/known-failing.txt' : 'known-failing.txt', import.meta.url),
 )
 
 for (const file of ['http.json', 'more.json']) {
@@ -22,7 +21,7 @@ for (const file of ['http.json', 'more.json']) {
 
     beforeAll(async () => {
       target = await startTarget()
-      outcomes = await replay(target.url, cases)
+      outcomes = await replay(target.url, cases, isTriton ? withoutStandIn : undefined)
       console.log(summary(file, outcomes))
     })
     afterAll(() => target?.close())

@@ -16,14 +16,18 @@ export interface Outcome {
   readonly verdict: Verdict
 }
 
-/** Asks `base` everything in order and compares each answer with the recorded one. */
-export async function replay(base: string, cases: readonly RecordedCase[]): Promise<Outcome[]> {
+/** Asks `base` everything in order and compares each answer, after `clean`, with the recorded one. */
+export async function replay(
+  base: string,
+  cases: readonly RecordedCase[],
+  clean: (answer: RecordedAnswer) => RecordedAnswer = (answer) => answer,
+): Promise<Outcome[]> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   const outcomes: Outcome[] = []
   try {
     for (const recorded of cases) {
       if (isOutOfScope(recorded)) continue
-      const answer = await ask(base, recorded, agent)
+      const answer = clean(await ask(base, recorded, agent))
       outcomes.push({ recorded, answer, verdict: compareAnswer(recorded, answer) })
     }
   } finally {
