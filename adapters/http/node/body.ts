@@ -1,0 +1,93 @@
+import type { IncomingMessage } from 'node:http'
+import { ServerError } from '../../../core/errors.ts'
+
+export interface BodyLimits {
+  /** Bytes of one body (`--http-max-input-size`). */
+  readonly maxBytes: number
+  /** Non-empty chunks of one body without a declared length (`--http-max-chunks`). */
+  readonly maxChunks: number
+}
+
+export type BodyDone = (error: ServerError | null, body: Buffer) => void
+
+/** Up to this declared length the whole buffer is taken at once; beyond it memory follows what really arrives. */
+export const EAGER_BODY_BYTES: number = 8 * 1024 * 1024
+const FIRST_CHUNKED_BYTES = 64 * 1024
+const EMPTY = Buffer.alloc(0)
+
+/**
+ * Collects the body of `request` and calls `done` once: with the bytes, or with an error as soon as a limit is passed.
+ * A body that comes in one piece is passed on as it is; any other is copied into one buffer as it arrives, so that a
+ * million tiny chunks keep a million bytes and not a million slabs. A client that leaves early is answered by nobody:
+ * `done` is not called.
+ */
+export function readBody(
+  request: IncomingMessage,
+  contentLength: number,
+  limits: BodyLimits,
+  done: BodyDone,
+): void {
+  if (contentLength > limits.maxBytes) {
+    done(tooLarge(limits.maxBytes), EMPTY)
+    return
+  }
+  let whole: Buffer | null = null
+  let size = 0
+  let chunks = 0
+  let settled = false
+
+  request.on('data', (chunk: Buffer) => {
+    if (settled) return
+    if (contentLength >= 0 && whole === null && chunk.length === contentLength) {
+      whole = chunk
+      size = chunk.length
+      return
+    }
+    chunks++
+    const needed = size + chunk.length
+    if (needed > limits.maxBytes) {
+      settled = true
+      whole = null
+      done(tooLarge(limits.maxBytes), EMPTY)
+      return
+    }
+    if (contentLength < 0 && chunks > limits.maxChunks) {
+      settled = true
+      whole = null
+      done(
+        new ServerError(
+          'INVALID_ARG',
+          `Chunked request body exceeds maximum of ${limits.maxChunks} non-empty chunks. Send fewer or larger HTTP chunks.`,
+        ),
+        EMPTY,
+      )
+      return
+    }
+    if (whole === null) {
+      const eager = contentLength >= 0 && contentLength <= EAGER_BODY_BYTES
+      whole = Buffer.allocUnsafeSlow(
+        eager ? contentLength : Math.max(FIRST_CHUNKED_BYTES, chunk.length),
+      )
+    } else if (needed > whole.length) {
+      const larger = Buffer.allocUnsafeSlow(
+        Math.min(limits.maxBytes, Math.max(needed, whole.length * 2)),
+      )
+      whole.copy(larger, 0, 0, size)
+      whole = larger
+    }
+    chunk.copy(whole, size)
+    size = needed
+  })
+  request.on('end', () => {
+    if (settled) return
+    settled = true
+    done(null, whole === null ? EMPTY : size === whole.length ? whole : whole.subarray(0, size))
+  })
+}
+
+function tooLarge(maxBytes: number): ServerError {
+  return new ServerError(
+    'INVALID_ARG',
+    `request body size exceeds the maximum allowed value of ${maxBytes} bytes. Use --http-max-input-size to increase the limit.`,
+  )
+}

@@ -1,0 +1,197 @@
+import type { ServerResponse } from 'node:http'
+import { ServerError } from '../../../core/errors.ts'
+import { InferRequest, type InferResponse, type ResponseSink } from '../../../core/infer.ts'
+import { bindInputs, parseInferHeader } from '../../../core/protocol/rest/infer-header.ts'
+import { decodeInferRequest } from '../../../core/protocol/rest/infer-request.ts'
+import { encodeInferResponse } from '../../../core/protocol/rest/infer-response.ts'
+import type { ResponseFormat } from '../../../core/protocol/rest/types.ts'
+import type { ServedModel } from '../../../core/server-types.ts'
+import type { Tensor } from '../../../core/tensor.ts'
+import { MEMO_HEADER_BYTES, type MemoEntry, splitId, templateFits } from './header-memo.ts'
+import type { InferRouteOptions } from './infer-route.ts'
+import type { InferTarget } from './infer-target.ts'
+import { writeEncoded, writeError, writeTemplate } from './reply.ts'
+import { makeTemplate } from './reply-template.ts'
+import type { Connection } from './sockets.ts'
+
+/** One infer request on one connection, from its body to its reply. */
+export class InferExchange implements ResponseSink {
+  readonly #options: InferRouteOptions
+  readonly #target: InferTarget
+  readonly #headerLength: number
+  readonly #connection: Connection
+  readonly #response: ServerResponse
+  #model: ServedModel | null = null
+  #entry: MemoEntry | null = null
+  #format: ResponseFormat | null = null
+
+  constructor(
+    options: InferRouteOptions,
+    target: InferTarget,
+    headerLength: number,
+    connection: Connection,
+    response: ServerResponse,
+  ) {
+    this.#options = options
+    this.#target = target
+    this.#headerLength = headerLength
+    this.#connection = connection
+    this.#response = response
+  }
+
+  /** Takes the whole body. Whatever goes wrong becomes the reply. */
+  run(body: Buffer): void {
+    try {
+      const request = this.#decode(body)
+      request.startNs = this.#options.clock.now()
+      this.#connection.inflight.add(request)
+      ;(this.#model as ServedModel).submit(request)
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #decode(body: Buffer): InferRequest {
+    const length = this.#headerLength
+    // A whole header that binary tensors follow can be remembered; NaN and -1 fail the comparison.
+    if (length > 0 && length <= MEMO_HEADER_BYTES && length <= body.length) {
+      const { key, id } = splitId(body.latin1Slice(0, length))
+      const { server } = this.#options
+      const entry = this.#target.memo.get(key, server.generation)
+      if (entry !== undefined && body.length - length === entry.tailBytes) {
+        return this.#recall(entry, id, body)
+      }
+      if (entry === undefined) return this.#learn(key, id, body)
+    }
+    return this.#decodeOnce(body)
+  }
+
+  /** The header was seen before: only the bytes are new. */
+  #recall(entry: MemoEntry, id: string, body: Buffer): InferRequest {
+    const { slots } = entry
+    const start = body.byteOffset + this.#headerLength
+    const inputs: Tensor[] = new Array(slots.length)
+    for (let i = 0; i < slots.length; i++) {
+      const slot = slots[i] as (typeof slots)[number]
+      inputs[i] = {
+        name: slot.name,
+        datatype: slot.datatype,
+        shape: slot.shape,
+        data: new Uint8Array(body.buffer, start + slot.offset, slot.size),
+      }
+    }
+    this.#model = entry.model
+    this.#entry = entry
+    this.#format = entry.format
+    const request = new InferRequest(
+      {
+        id,
+        inputs,
+        outputs: entry.outputs,
+        priority: entry.priority,
+        timeoutUs: entry.timeoutUs,
+      },
+      this,
+    )
+    request.batchSize = entry.batchSize
+    return request
+  }
+
+  /** Parses and checks a header that can be remembered, and remembers it when nothing in it depends on the bytes. */
+  #learn(key: string, id: string, body: Buffer): InferRequest {
+    const { server, limits } = this.#options
+    const { memo, name, version } = this.#target
+    const generation = server.generation
+    const model = server.model(name, version)
+    const header = parseInferHeader(body.subarray(0, this.#headerLength), { limits, model })
+    if (!header.reusable) return this.#decodeOnce(body)
+    const tail = body.subarray(this.#headerLength)
+    const inputs = bindInputs(header, tail, model.name)
+    const request = new InferRequest({ ...header, inputs, outputs: header.outputNames }, this)
+    model.check(request)
+    this.#model = model
+    this.#format = header.format
+    const plain =
+      header.parameters === null &&
+      header.sequenceId === 0n &&
+      !header.sequenceStart &&
+      !header.sequenceEnd &&
+      header.id === id
+    if (plain && !model.checksContent && memo.generation === generation) {
+      this.#entry = {
+        model,
+        slots: request.inputs.map((input) => ({
+          name: input.name,
+          datatype: input.datatype,
+          shape: input.shape,
+          offset: input.data.byteOffset - tail.byteOffset,
+          size: input.data.length,
+        })),
+        tailBytes: tail.length,
+        batchSize: request.batchSize,
+        outputs: request.outputs,
+        format: header.format,
+        priority: request.priority,
+        timeoutUs: request.timeoutUs,
+        template: null,
+      }
+      memo.set(key, this.#entry)
+    }
+    return request
+  }
+
+  #decodeOnce(body: Buffer): InferRequest {
+    const { server, limits } = this.#options
+    const model = server.model(this.#target.name, this.#target.version)
+    const headerLength = this.#headerLength === -1 ? undefined : this.#headerLength
+    const { options, format } = decodeInferRequest(body, headerLength, model, limits)
+    const request = new InferRequest(options, this)
+    model.check(request)
+    this.#model = model
+    this.#format = format
+    return request
+  }
+
+  answer(request: InferRequest, answer: InferResponse | ServerError | null, final: boolean): void {
+    if (!final) return
+    this.#connection.inflight.delete(request)
+    if (this.#response.destroyed) {
+      if (answer !== null && !(answer instanceof ServerError)) answer.release?.()
+      return
+    }
+    try {
+      if (answer === null) throw new ServerError('INTERNAL', 'expected a single response, got 0')
+      if (answer instanceof ServerError) throw answer
+      this.#reply(request, answer)
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #reply(request: InferRequest, answer: InferResponse): void {
+    const entry = this.#entry
+    const known = entry?.template
+    if (known && templateFits(known, answer)) {
+      writeTemplate(this.#response, known, request.id, answer)
+      return
+    }
+    const model = this.#model as ServedModel
+    const format = this.#format as ResponseFormat
+    const encoded = encodeInferResponse({
+      model,
+      id: request.id,
+      format,
+      response: answer,
+      limits: this.#options.limits,
+    })
+    if (entry !== null) entry.template = makeTemplate(model, format, answer, this.#options.limits)
+    writeEncoded(this.#response, encoded, answer.release)
+  }
+
+  #fail(error: unknown): void {
+    const known = ServerError.from(error)
+    if (known.cause !== undefined) this.#options.log.error(`infer: ${String(known.cause)}`)
+    if (this.#response.headersSent) this.#response.destroy()
+    else writeError(this.#response, known)
+  }
+}

@@ -1,0 +1,116 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+import { type InferRouteOptions, inferRoute } from './infer-route.ts'
+import { listenOptions } from './listen.ts'
+import { Sockets } from './sockets.ts'
+
+/** Limits and waits of the HTTP listener, milliseconds; every one has a flag. */
+export interface HttpTimeouts {
+  /** Time for a whole request head (`--http-header-timeout`). Default 10 s. */
+  readonly headerMs: number
+  /** A body in transfer that makes no progress for this long is cut (`--http-body-timeout`). Default 60 s. */
+  readonly bodyStallMs: number
+  /** Idle connections are closed after this; above a load balancer's usual 60 s (`--http-keepalive-timeout`). Default 75 s. */
+  readonly keepAliveMs: number
+}
+
+export const DEFAULT_HTTP_TIMEOUTS: HttpTimeouts = {
+  headerMs: 10_000,
+  bodyStallMs: 60_000,
+  keepAliveMs: 75_000,
+}
+/** `--http-max-header-size`. */
+export const DEFAULT_MAX_HEADER_BYTES: number = 16 * 1024
+export const MAX_HEADER_FIELDS = 100
+/** `--max-connections`. */
+export const DEFAULT_MAX_CONNECTIONS = 10_000
+
+export interface HttpOptions extends InferRouteOptions {
+  /** Answers everything but plain infer requests. */
+  readonly app: { fetch(request: Request): Response | Promise<Response> }
+  readonly address: string
+  /** 0 = any free port. */
+  readonly port: number
+  /** SO_REUSEPORT (`--reuse-http-port`). Default false. */
+  readonly reusePort?: boolean
+  readonly timeouts?: Partial<HttpTimeouts>
+  readonly maxHeaderBytes?: number
+  readonly maxConnections?: number
+}
+
+export interface HttpListener {
+  readonly port: number
+  /**
+   * Stops accepting, lets requests in flight finish and closes each connection after its answer; what is left after
+   * `timeoutMs` is cut. Idempotent.
+   */
+  close(timeoutMs?: number): Promise<void>
+}
+
+/** Serves `options.app` and the infer fast path on one port. Rejects with the socket's error (EADDRINUSE, …). */
+export async function startHttp(options: HttpOptions): Promise<HttpListener> {
+  const timeouts = { ...DEFAULT_HTTP_TIMEOUTS, ...options.timeouts }
+  const sockets = new Sockets(timeouts.bodyStallMs)
+  const infer = inferRoute(options, sockets)
+  const slow = getRequestListener((request) => options.app.fetch(request), {
+    overrideGlobalObjects: false,
+  })
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    if (sockets.draining) response.shouldKeepAlive = false
+    sockets.of(request.socket).message = request
+    if (!infer(request, response)) void slow(request, response)
+  }
+
+  const server: Server = createServer(
+    {
+      noDelay: true,
+      keepAliveTimeout: timeouts.keepAliveMs,
+      headersTimeout: timeouts.headerMs,
+      // Bodies are watched for progress instead of being given a total time.
+      requestTimeout: 0,
+      maxHeaderSize: options.maxHeaderBytes ?? DEFAULT_MAX_HEADER_BYTES,
+    },
+    onRequest,
+  )
+  server.maxHeadersCount = MAX_HEADER_FIELDS
+  server.maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuse(error, socket))
+
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(listenOptions(options), () => {
+      server.removeListener('error', reject)
+      resolve()
+    })
+  })
+  server.on('error', (error) => options.log.error(`http listener: ${error.message}`))
+
+  let closing: Promise<void> | undefined
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: (timeoutMs = 30_000) => {
+      closing ??= sockets.drain(server, timeoutMs)
+      return closing
+    },
+  }
+}
+
+const REFUSALS: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+}
+
+/** Answers bytes that are not HTTP, a header block that is too large, or one that comes too slowly; then closes. */
+function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy()
+    return
+  }
+  const status = REFUSALS[error.code ?? ''] ?? '400 Bad Request'
+  const body = JSON.stringify({ error: status.slice(4) })
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+    () => socket.destroy(),
+  )
+}

@@ -1,0 +1,106 @@
+import type { ServerResponse } from 'node:http'
+import type { ServerError } from '../../../core/errors.ts'
+import type { InferResponse } from '../../../core/infer.ts'
+import { errorBody, httpStatus } from '../../../core/protocol/rest/status.ts'
+import type { EncodedResponse } from '../../../core/protocol/rest/types.ts'
+import type { Tensor } from '../../../core/tensor.ts'
+import type { ReplyTemplate } from './header-memo.ts'
+
+/** Replies up to this size are copied into one buffer, so that head and body leave in one write. */
+export const JOINED_REPLY_BYTES = 64 * 1024
+
+/** Writes `{"id":"…",` and the template, then the outputs. `id` needs no escape (see splitId). */
+export function writeTemplate(
+  response: ServerResponse,
+  template: ReplyTemplate,
+  id: string,
+  answer: InferResponse,
+): void {
+  const { json, tailBytes } = template
+  const jsonBytes = id === '' ? json.length : json.length + id.length + 8
+  const total = jsonBytes + tailBytes
+  response.writeHead(200, [
+    'Content-Type',
+    'application/octet-stream',
+    'Inference-Header-Content-Length',
+    String(jsonBytes),
+    'Content-Length',
+    String(total),
+  ])
+  const { outputs } = answer
+  const joined = total <= JOINED_REPLY_BYTES
+  const head = Buffer.allocUnsafe(joined ? total : jsonBytes)
+  if (id === '') {
+    head.set(json, 0)
+  } else {
+    head.latin1Write(`{"id":"${id}",`, 0)
+    head.set(json.subarray(1), id.length + 9)
+  }
+  if (!joined) {
+    response.write(head)
+    for (const output of outputs) if (output.data.length > 0) response.write(output.data)
+    finish(response, answer.release)
+    return
+  }
+  let at = jsonBytes
+  for (let i = 0; i < outputs.length; i++) {
+    const { data } = outputs[i] as Tensor
+    head.set(data, at)
+    at += data.length
+  }
+  response.end(head)
+  answer.release?.()
+}
+
+/** Writes an encoded infer response, uncompressed. */
+export function writeEncoded(
+  response: ServerResponse,
+  encoded: EncodedResponse,
+  release: (() => void) | undefined,
+): void {
+  const { json, tails } = encoded
+  let total = json.length
+  for (const tail of tails) total += tail.length
+  response.writeHead(
+    200,
+    encoded.binary
+      ? [
+          'Content-Type',
+          'application/octet-stream',
+          'Inference-Header-Content-Length',
+          String(json.length),
+          'Content-Length',
+          String(total),
+        ]
+      : ['Content-Type', 'application/json', 'Content-Length', String(total)],
+  )
+  if (tails.length === 0) {
+    response.end(json)
+    release?.()
+    return
+  }
+  response.write(json)
+  for (const tail of tails) if (tail.length > 0) response.write(tail)
+  finish(response, release)
+}
+
+/** Ends the response; memory behind it may be used again once the socket took the last byte. */
+function finish(response: ServerResponse, release: (() => void) | undefined): void {
+  if (release === undefined) response.end()
+  else response.end(release)
+}
+
+export function writeJson(response: ServerResponse, status: number, body: string): void {
+  response.writeHead(status, [
+    'Content-Type',
+    'application/json',
+    'Content-Length',
+    String(Buffer.byteLength(body)),
+  ])
+  response.end(body)
+}
+
+/** Triton's `{"error": …}` with the status of the error's code. */
+export function writeError(response: ServerResponse, error: ServerError): void {
+  writeJson(response, httpStatus(error.code), errorBody(error.message))
+}

@@ -1,0 +1,99 @@
+import type { IncomingMessage, Server } from 'node:http'
+import type { Socket } from 'node:net'
+import type { InferRequest } from '../../../core/infer.ts'
+
+/** How often stalled bodies are looked for. */
+const SWEEP_MS = 2_000
+/** A body in transfer must average this over each window of `bodyStallMs`. */
+export const MIN_BODY_BYTES_PER_SECOND = 1024
+const TOO_SLOW =
+  'HTTP/1.1 408 Request Timeout\r\nContent-Type: application/json\r\nContent-Length: 27\r\nConnection: close\r\n\r\n{"error":"Request Timeout"}'
+
+const CONNECTION = Symbol('connection')
+type KnownSocket = Socket & { [CONNECTION]?: Connection }
+
+/** What the listener knows about one connection. */
+export class Connection {
+  /** Taken and not yet answered; several when a client pipelines. */
+  readonly inflight: Set<InferRequest> = new Set()
+  /** The newest request; its body may still be arriving. */
+  message: IncomingMessage | null = null
+  /** Bytes the socket had read when the current window of observation began. */
+  bytesSeen = 0
+  windowStart = 0
+  /** The message this window belongs to. */
+  observed: IncomingMessage | null = null
+}
+
+/**
+ * The listener's connections: cancels what a vanished client asked for, cuts bodies that stall, and drains on close.
+ * One listener per connection instead of one per request keeps this off the request path.
+ */
+export class Sockets {
+  draining = false
+  readonly #sockets = new Set<KnownSocket>()
+  readonly #stallMs: number
+  readonly #sweeper: NodeJS.Timeout
+
+  constructor(stallMs: number) {
+    this.#stallMs = stallMs
+    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref()
+  }
+
+  /** The record of `socket`, made when it is first asked for. */
+  of(socket: Socket): Connection {
+    return (socket as KnownSocket)[CONNECTION] ?? this.#add(socket)
+  }
+
+  #add(socket: KnownSocket): Connection {
+    const connection = new Connection()
+    socket[CONNECTION] = connection
+    this.#sockets.add(socket)
+    socket.once('close', () => {
+      this.#sockets.delete(socket)
+      connection.message = null
+      connection.observed = null
+      for (const request of connection.inflight) request.cancel()
+      connection.inflight.clear()
+    })
+    return connection
+  }
+
+  #sweep(): void {
+    const now = performance.now()
+    for (const socket of this.#sockets) {
+      const connection = socket[CONNECTION] as Connection
+      const { message } = connection
+      if (message === null || message.complete) continue
+      if (connection.observed !== message) {
+        connection.observed = message
+        connection.bytesSeen = socket.bytesRead
+        connection.windowStart = now
+        continue
+      }
+      const elapsed = now - connection.windowStart
+      if (elapsed < this.#stallMs) continue
+      if (socket.bytesRead - connection.bytesSeen < (elapsed / 1000) * MIN_BODY_BYTES_PER_SECOND) {
+        connection.message = null
+        socket.end(TOO_SLOW, () => socket.destroy())
+      } else {
+        connection.bytesSeen = socket.bytesRead
+        connection.windowStart = now
+      }
+    }
+  }
+
+  /** Resolves when every connection of `server` is closed; after `timeoutMs` the rest is cut. */
+  drain(server: Server, timeoutMs: number): Promise<void> {
+    this.draining = true
+    return new Promise((resolve) => {
+      const cut = setTimeout(() => server.closeAllConnections(), timeoutMs)
+      server.close(() => {
+        clearTimeout(cut)
+        clearInterval(this.#sweeper)
+        resolve()
+      })
+      server.closeIdleConnections()
+    })
+  }
+}
