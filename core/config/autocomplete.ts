@@ -2,7 +2,6 @@ import type { IoSpec, ModelIo } from '../backend/types.ts'
 import { ServerError } from '../errors.ts'
 import { configOfDatatype } from './datatypes.ts'
 import { inHashOrder } from './hash-order.ts'
-import { isEnsemble } from './infer-backend.ts'
 import type { ModelConfig, ModelInput } from './types.ts'
 
 /** `max_batch_size` of auto-completed models that can batch; Triton's `--backend-config=default-max-batch-size`. */
@@ -29,9 +28,7 @@ export function completeConfig(
   const enabled = options.enabled ?? true
   const inputs = (config.input?.length ?? 0) + (config.batch_input?.length ?? 0)
   const outputs = config.output?.length ?? 0
-  if (!enabled || io === undefined || isEnsemble(config) || (inputs > 0 && outputs > 0)) {
-    return config
-  }
+  if (!enabled || io === undefined || (inputs > 0 && outputs > 0)) return config
   const required = io.inputs.filter((input) => !input.optional)
   const filled = completeBatching(config, [...required, ...io.outputs], options)
   const batching = (filled.max_batch_size ?? 0) > 0

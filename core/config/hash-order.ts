@@ -11,7 +11,7 @@ const BUCKETS: readonly number[] = [13, 29, 59, 127, 257, 541, 1109, 2357, 5087]
  */
 export function inHashOrder<T extends { readonly name: string }>(items: readonly T[]): T[] {
   let buckets = BUCKETS[0] as number
-  let table: { item: T; hash: bigint }[] = []
+  let table: Entry<T>[] = []
   for (const item of items) {
     if (table.length + 1 > buckets) {
       const grown = BUCKETS.find((count) => count > buckets)
@@ -22,16 +22,21 @@ export function inHashOrder<T extends { readonly name: string }>(items: readonly
       table = []
       for (const entry of old) insert(table, entry, buckets)
     }
-    insert(table, { item, hash: hashOf(item.name) }, buckets)
+    insert(table, { item, hash: hashOf(item.name), bucket: 0 }, buckets)
   }
   return table.map((entry) => entry.item)
 }
 
+interface Entry<T> {
+  readonly item: T
+  readonly hash: bigint
+  bucket: number
+}
+
 /** A new entry goes before the others of its bucket; one alone in its bucket goes first of all. */
-function insert<E extends { readonly hash: bigint }>(table: E[], entry: E, buckets: number): void {
-  const count = BigInt(buckets)
-  const bucket = entry.hash % count
-  const at = table.findIndex((other) => other.hash % count === bucket)
+function insert<T>(table: Entry<T>[], entry: Entry<T>, buckets: number): void {
+  entry.bucket = Number(entry.hash % BigInt(buckets))
+  const at = table.findIndex((other) => other.bucket === entry.bucket)
   table.splice(Math.max(at, 0), 0, entry)
 }
 

@@ -54,7 +54,7 @@ export function inferBackend(options: {
 }): ModelConfig {
   const { files, modelName } = options
   const config = { ...options.config, name: options.config.name || modelName }
-  if (isEnsemble(config)) return config
+  if (config.platform === 'ensemble') return config
   const framework = frameworkOf(config, files)
   if (framework !== undefined) return fill(config, framework)
   if (config.backend || config.platform || config.default_model_filename) return config
@@ -67,10 +67,6 @@ export function inferBackend(options: {
   }
   const backend = modelName.slice(dot + 1)
   return { ...config, backend, default_model_filename: `model.${backend}` }
-}
-
-export function isEnsemble(config: ModelConfig): boolean {
-  return config.platform === 'ensemble' || config.ensemble_scheduling !== undefined
 }
 
 function frameworkOf(config: ModelConfig, files: readonly string[]): Framework | undefined {

@@ -1,4 +1,4 @@
-import { inferBackend, isEnsemble } from './infer-backend.ts'
+import { inferBackend } from './infer-backend.ts'
 import { normalizeInstanceGroups } from './instance-groups.ts'
 import type { ModelConfig } from './types.ts'
 
@@ -30,7 +30,7 @@ export function normalizeConfig(config: ModelConfig, options: NormalizeOptions):
   const filled = fillNames(config, options)
   filled.version_policy ??= { latest: { num_versions: 1 } }
   fillPreferredSizes(filled)
-  if (isEnsemble(filled)) {
+  if (filled.ensemble_scheduling !== undefined) {
     filled.model_transaction_policy ??= { decoupled: false }
     return filled
   }
@@ -45,7 +45,7 @@ export function normalizeConfig(config: ModelConfig, options: NormalizeOptions):
 
 function fillNames(config: ModelConfig, { modelName, backend }: NormalizeOptions): ModelConfig {
   const named: ModelConfig = { ...config, name: config.name || modelName }
-  if (isEnsemble(named)) return named
+  if (named.platform === 'ensemble') return named
   if (backend !== undefined && !named.backend && !named.platform) named.backend = backend.name
   const known = named.backend || named.platform
   const filled = known ? inferBackend({ files: [], modelName, config: named }) : named

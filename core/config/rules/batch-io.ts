@@ -23,7 +23,7 @@ export const batchOutputsFit: Rule = ({ config, name, fail }) => {
     const sources = batch.source_input ?? []
     const targets = batch.target_name ?? []
     const unknown = targets.find((target) => !outputs.has(target))
-    const twice = targets.find((target, at) => targets.indexOf(target) !== at)
+    const twice = firstRepeated(targets)
     const problem =
       sources.length !== 1
         ? `batch output kind '${kind}' expects 1 source input, got ${sources.length}`
@@ -43,4 +43,9 @@ function unknownSource(
 ): string | undefined {
   const source = sources.find((name) => !inputs.has(name))
   return source === undefined ? undefined : `unknown source input name '${source}'`
+}
+
+function firstRepeated(names: readonly string[]): string | undefined {
+  const seen = new Set<string>()
+  return names.find((name) => seen.size === seen.add(name).size)
 }

@@ -2,10 +2,18 @@ import type { EnsembleStep, ModelConfig } from '../types.ts'
 
 /** A tensor that flows between the steps of an ensemble. */
 interface Flow {
-  written: boolean
   ready: boolean
-  readonly from: Set<string>
-  readonly to: Set<string>
+  /** The step that writes it; inputs of the ensemble have none. */
+  writer: Step | undefined
+  readonly readers: Step[]
+}
+
+/** Tensors meet at steps, so that a step of n inputs and m outputs costs n + m links. */
+interface Step {
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+  /** Inputs not ready yet. */
+  missing: number
 }
 
 /** What is wrong with the steps of an ensemble, in Triton's words. */
@@ -37,47 +45,45 @@ function stepProblem(step: EnsembleStep, i: number, name: string): string | unde
 
 function linkStep(
   flows: Map<string, Flow>,
-  step: EnsembleStep,
+  config: EnsembleStep,
   i: number,
   name: string,
 ): string | undefined {
-  const outputs = Object.values(step.output_map ?? {})
+  const inputs = [...new Set(Object.values(config.input_map ?? {}))]
+  const outputs = Object.values(config.output_map ?? {})
+  const step: Step = { inputs, outputs, missing: inputs.length }
   for (const output of outputs) {
     const flow = flowOf(flows, output)
-    if (flow.written) {
+    if (flow.writer !== undefined) {
       return `ensemble tensor '${output}' can appear in an output map only once for ensemble '${name}' step ${i}`
     }
-    flow.written = true
+    flow.writer = step
   }
-  for (const input of Object.values(step.input_map ?? {})) {
-    for (const output of outputs) {
-      flowOf(flows, input).to.add(output)
-      flowOf(flows, output).from.add(input)
-    }
-  }
+  for (const input of inputs) flowOf(flows, input).readers.push(step)
   return undefined
 }
 
 function flowOf(flows: Map<string, Flow>, tensor: string): Flow {
   const known = flows.get(tensor)
   if (known !== undefined) return known
-  const flow: Flow = { written: false, ready: false, from: new Set(), to: new Set() }
+  const flow: Flow = { ready: false, writer: undefined, readers: [] }
   flows.set(tensor, flow)
   return flow
 }
 
 function spreadReadiness(flows: ReadonlyMap<string, Flow>, inputs: readonly string[]): void {
-  const queue = [...inputs]
-  for (const tensor of inputs) {
+  const queue: string[] = []
+  const makeReady = (tensor: string): void => {
     const flow = flows.get(tensor)
-    if (flow !== undefined) flow.ready = true
+    if (flow === undefined || flow.ready) return
+    flow.ready = true
+    queue.push(tensor)
   }
+  for (const input of inputs) makeReady(input)
   for (let at = 0; at < queue.length; at++) {
-    for (const next of flows.get(queue[at] ?? '')?.to ?? []) {
-      const flow = flows.get(next)
-      if (flow === undefined || flow.ready) continue
-      flow.ready = [...flow.from].every((source) => flows.get(source)?.ready)
-      if (flow.ready) queue.push(next)
+    for (const step of flows.get(queue[at] ?? '')?.readers ?? []) {
+      step.missing -= 1
+      if (step.missing === 0) for (const output of step.outputs) makeReady(output)
     }
   }
 }
@@ -103,14 +109,14 @@ function outputProblem(
 
 /** Walks from `output` to where its lack of readiness begins; circles end where they close. */
 function unreadySource(flows: ReadonlyMap<string, Flow>, output: string): string {
-  const seen = new Set<string>()
+  const seen = new Set<Step>()
   let at = output
   for (;;) {
-    const next = [...(flows.get(at)?.from ?? [])].find(
-      (source) => !flows.get(source)?.ready && !seen.has(source),
-    )
+    const writer = flows.get(at)?.writer
+    if (writer === undefined || seen.has(writer)) return at
+    seen.add(writer)
+    const next = writer.inputs.find((source) => !flows.get(source)?.ready)
     if (next === undefined) return at
-    seen.add(next)
     at = next
   }
 }
@@ -123,7 +129,7 @@ function unusedProblem(
   const outputs = new Set((config.output ?? []).map((output) => output.name))
   for (const [tensor, flow] of flows) {
     if (outputs.has(tensor)) continue
-    if (!flow.ready || flow.to.size === 0) {
+    if (!flow.ready || flow.readers.length === 0) {
       return `ensemble tensor '${tensor}' is unused in ensemble '${name}'`
     }
   }

@@ -36,7 +36,7 @@ function deviceProblem(
   }
   const missing = listed.find((gpu) => !gpus.includes(gpu))
   if (missing === undefined) return undefined
-  return `specifies invalid or unsupported gpu id ${missing}. GPUs available are: ${gpus.join(', ')}`
+  return `specifies invalid or unsupported gpu id ${missing}. GPUs with at least the minimum required CUDA compute compatibility of 6.000000 are: ${gpus.join(', ')}`
 }
 
 export const groupProfilesFit: Rule = ({ config, name, fail }) => {
