@@ -110,7 +110,7 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
     cancel()
     if (!expired) return
     platform.log.error('Exit timeout expired. Exiting immediately.')
-    for (const model of manager.leaving) model.terminate()
+    manager.terminate()
   }
 
   return {
@@ -123,10 +123,7 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
       return routes.generation
     },
     get inflight() {
-      let count = 0
-      for (const model of routes.serving()) count += model.inflight
-      for (const model of manager.leaving) count += model.inflight
-      return count
+      return manager.inflight
     },
     live: () => true,
     ready() {

@@ -1,5 +1,4 @@
 import type { Backend } from '../backend/types.ts'
-import { isEnsemble } from '../config/infer-backend.ts'
 import type { ModelConfig } from '../config/types.ts'
 import { ServerError } from '../errors.ts'
 import { loadModel } from '../model/load-model.ts'
@@ -146,7 +145,7 @@ export class Loader {
   }
 
   #backendOf(config: ModelConfig): Backend {
-    if (isEnsemble(config)) {
+    if (config.platform === 'ensemble' || config.ensemble_scheduling !== undefined) {
       // Ensembles get a scheduler of their own instead of a backend; until then they are refused by name.
       throw new ServerError(
         'UNSUPPORTED',

@@ -55,9 +55,16 @@ export class RepositoryManager {
     return this.#records
   }
 
-  /** Models that are out of service and still have requests to answer. */
-  get leaving(): Iterable<LoadedModel> {
-    return this.#leaving.keys()
+  /** Requests taken and not yet answered, those of models that are out of service included. */
+  get inflight(): number {
+    let count = 0
+    for (const model of this.#everyModel()) count += model.inflight
+    return count
+  }
+
+  /** Stops what runs without waiting for it. */
+  terminate(): void {
+    for (const model of this.#everyModel()) model.terminate()
   }
 
   /** Loads everything the repositories hold. Returns what went wrong, one line each; a model's failure stops no other. */
@@ -216,6 +223,11 @@ export class RepositoryManager {
     })
     this.#leaving.set(model, gone)
     return gone
+  }
+
+  *#everyModel(): Generator<LoadedModel> {
+    for (const record of this.#records.values()) yield* record.serving()
+    yield* this.#leaving.keys()
   }
 
   #record(name: string): ModelRecord {

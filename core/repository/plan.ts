@@ -1,13 +1,16 @@
 import { configFromJson } from '../config/config-json-reader.ts'
 import { inferBackend } from '../config/infer-backend.ts'
+import { normalizeConfig } from '../config/normalize.ts'
 import { MAX_CONFIG_LENGTH, parseConfig } from '../config/pbtxt-parser.ts'
+import type { Places } from '../config/place.ts'
 import type { ModelConfig } from '../config/types.ts'
+import { validatePartialConfig } from '../config/validate.ts'
 import { ServerError } from '../errors.ts'
 import { safeJoin } from '../paths.ts'
 import type { Log, ModelStore } from '../platform.ts'
 import type { LoadOverrides } from '../server-types.ts'
 import { fileMapStore } from './file-map.ts'
-import { checkInlineFile, MAX_INLINE_FILES, modelPath } from './layout.ts'
+import { CONFIG_FILE, checkInlineFile, MAX_INLINE_FILES, modelPath } from './layout.ts'
 import { type ModelFiles, type SnapshotOptions, scanModel } from './snapshot.ts'
 
 /** A model as a load is going to read it: its files and what its configuration says so far. */
@@ -75,30 +78,27 @@ export async function planModel(
   options: PlanOptions,
 ): Promise<ModelPlan> {
   const { name } = files
-  const given = await readConfig(files, overrides, options)
-  if ((given.name ?? '') !== '' && given.name !== name) {
-    throw new ServerError(
-      'INVALID_ARG',
-      `unexpected directory name '${name}' for model '${given.name}', directory name must equal model name`,
-    )
-  }
-  const named: ModelConfig = { ...given, name }
-  return {
-    name,
-    files,
-    config: inferBackend({
-      config: named,
-      modelName: name,
-      files: await firstVersionFiles(files, options.signal),
-    }),
-    overridden: overrides.config !== undefined || overrides.files !== undefined,
-  }
+  const places: Places = new Map()
+  const given = await readConfig(files, overrides, options, places)
+  const config = inferBackend({
+    config: given,
+    modelName: name,
+    files: await firstVersionFiles(files, options.signal),
+  })
+  validatePartialConfig(normalizeConfig(config, { modelName: name }), {
+    modelName: name,
+    places,
+    file: files.configPath ?? CONFIG_FILE,
+  })
+  const overridden = overrides.config !== undefined || overrides.files !== undefined
+  return { name, files, config, overridden }
 }
 
 async function readConfig(
   files: ModelFiles,
   overrides: LoadOverrides,
   options: PlanOptions,
+  places: Places,
 ): Promise<ModelConfig> {
   if (overrides.config !== undefined) {
     return configFromJson(overrides.config, { what: 'config override' })
@@ -121,6 +121,7 @@ async function readConfig(
   }
   return parseConfig(utf8(await store.read(configPath, options.signal), configPath), {
     file: configPath,
+    places,
   })
 }
 

@@ -1,0 +1,74 @@
+export type {
+  Backend,
+  BackendModel,
+  Batch,
+  BatchDone,
+  BatchResult,
+  ExecutionMarks,
+  Instance,
+  IoSpec,
+  ModelIo,
+  ModelSource,
+  Placement,
+} from './backend/types.ts'
+export { packBytes, unpackBytes } from './bytes.ts'
+export type { ModelConfig } from './config/types.ts'
+export { type ErrorCode, messageOf, ServerError } from './errors.ts'
+export {
+  InferRequest,
+  type InferRequestOptions,
+  type InferResponse,
+  type Parameters,
+  type ParameterValue,
+  type ResponseSink,
+} from './infer.ts'
+export { safeJoin, safeName } from './paths.ts'
+export type {
+  Clock,
+  Log,
+  LogLevel,
+  ModelStore,
+  Platform,
+  StoreEntry,
+  StoreStat,
+} from './platform.ts'
+export { fileMapStore } from './repository/file-map.ts'
+export type { StartupRow } from './repository/startup-report.ts'
+export type { Scheduler } from './schedulers/types.ts'
+export {
+  type CreateServerOptions,
+  createServer,
+  EXTENSIONS,
+  type Server,
+  TRITON_VERSION,
+} from './server.ts'
+export type { ModelControlMode, ServerOptions } from './server-options.ts'
+export type {
+  IndexEntry,
+  InferenceServer,
+  LoadOverrides,
+  LogControl,
+  LogSettings,
+  ModelMetadata,
+  ModelState,
+  ModelStatisticsEntry,
+  ServedModel,
+  TensorMetadata,
+} from './server-types.ts'
+export {
+  type BatchSizeStats,
+  type Duration,
+  FAILURE_REASONS,
+  type FailureReason,
+  LatencyHistogram,
+  ModelStats,
+  type RequestTimes,
+} from './stats.ts'
+export {
+  byteSize,
+  DATATYPE_SIZES,
+  type Datatype,
+  elementCount,
+  isDatatype,
+  type Tensor,
+} from './tensor.ts'
