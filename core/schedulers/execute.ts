@@ -1,0 +1,175 @@
+import type { Batch, BatchResult, ExecutionMarks, Instance } from '../backend/types.ts'
+import { messageOf, ServerError } from '../errors.ts'
+import type { InferRequest, InferResponse } from '../infer.ts'
+import type { Clock, Log } from '../platform.ts'
+import type { ModelStats, RequestTimes } from '../stats.ts'
+import type { OrderedAnswers } from './ordered-answers.ts'
+import type { OutputPlan } from './output-plan.ts'
+import { cancelled } from './refusal.ts'
+import { splitResult, wholeResult } from './split-result.ts'
+
+/** Runs batches on one instance, one at a time, answers their requests and counts them. */
+export interface Runner {
+  /** `requests` has one or more entries, none cancelled; the runner keeps the array until the batch is done. */
+  run(requests: readonly InferRequest[], size: number, nowNs: number): void
+  /** {@link run} with one request. */
+  runOne(request: InferRequest, nowNs: number): void
+}
+
+export interface RunnerOptions {
+  readonly instance: Instance
+  readonly outputs: OutputPlan
+  readonly stats: ModelStats
+  readonly clock: Clock
+  readonly log: Log
+  /** `model 'M' version V`, for log lines. */
+  readonly what: string
+  readonly ordered: OrderedAnswers | null
+  /** The batch was answered and the instance is free; may come before `run` returns. */
+  readonly onIdle: (runner: Runner) => void
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
+/**
+ * Records are made once per runner and used for every batch, so a request alone costs no allocation here. An instance
+ * that is done before `execute` returns is answered after it returned: nothing it still holds is changed under it.
+ */
+export function createRunner(options: RunnerOptions): Runner {
+  const { instance, outputs: plan, stats, clock, log, ordered } = options
+  const single: InferRequest[] = []
+  const batch: Mutable<Batch> = { requests: single, size: 0 }
+  const marks: ExecutionMarks = { inputEndNs: 0, outputStartNs: 0 }
+  const times: Mutable<RequestTimes> = {
+    requestNs: 0,
+    queueNs: 0,
+    computeInputNs: 0,
+    computeInferNs: 0,
+    computeOutputNs: 0,
+  }
+  let startNs = 0
+  let place = 0
+  let cancelCount = 0
+  let running = false
+  let executing = false
+  let early: BatchResult | ServerError | null = null
+
+  const onCancel = (): void => {
+    cancelCount++
+    if (running && cancelCount === batch.requests.length) instance.terminate?.()
+  }
+  const done = (result: BatchResult | ServerError): void => {
+    if (!running) return
+    if (executing) early ??= result
+    else finish(result)
+  }
+  const start = (nowNs: number): void => {
+    startNs = nowNs
+    marks.inputEndNs = 0
+    marks.outputStartNs = 0
+    cancelCount = 0
+    if (ordered !== null) place = ordered.reserve(batch.requests.length)
+    running = true
+    executing = true
+    early = null
+    try {
+      instance.execute(batch, marks, done)
+    } catch (error) {
+      early ??= broken('execute threw', error)
+    }
+    executing = false
+    if (early !== null) finish(early)
+  }
+  const broken = (what: string, error: unknown): ServerError => {
+    const known = ServerError.from(error)
+    log.error(`${options.what}: ${what}: ${messageOf(known)}`)
+    return known
+  }
+  const finish = (result: BatchResult | ServerError): void => {
+    running = false
+    early = null
+    const endNs = clock.now()
+    if (result instanceof ServerError) fail(result, endNs)
+    else succeed(result, endNs)
+    // Requests hold their clients' bytes: let go of them while the instance is idle.
+    single.length = 0
+    batch.requests = single
+    options.onIdle(runner)
+  }
+  const fail = (error: ServerError, endNs: number): void => {
+    for (let i = 0; i < batch.requests.length; i++) {
+      const request = batch.requests[i] as InferRequest
+      stats.recordFailure(request.cancelled ? 'CANCELED' : 'BACKEND', endNs - request.startNs)
+      answer(i, request, request.cancelled ? cancelled() : error)
+    }
+  }
+  const succeed = (result: BatchResult, endNs: number): void => {
+    const { requests, size } = batch
+    const request = requests[0] as InferRequest
+    let whole: InferResponse | null = null
+    let parts: readonly InferResponse[] = []
+    try {
+      if (requests.length === 1) whole = wholeResult(request, size, result, plan)
+      else parts = splitResult(batch, result, plan)
+    } catch (error) {
+      result.release?.()
+      fail(broken('outputs do not fit the batch', error), endNs)
+      return
+    }
+    count(endNs)
+    if (whole !== null) answer(0, request, whole)
+    for (let i = 0; i < parts.length; i++) {
+      answer(i, requests[i] as InferRequest, parts[i] as InferResponse)
+    }
+  }
+  const count = (endNs: number): void => {
+    const inputEndNs = marks.inputEndNs === 0 ? startNs : marks.inputEndNs
+    const outputStartNs = marks.outputStartNs === 0 ? endNs : marks.outputStartNs
+    times.computeInputNs = inputEndNs - startNs
+    times.computeInferNs = outputStartNs - inputEndNs
+    times.computeOutputNs = endNs - outputStartNs
+    const epochMs = clock.epochMs()
+    for (const request of batch.requests) {
+      times.requestNs = endNs - request.startNs
+      times.queueNs = startNs - request.queuedNs
+      stats.recordSuccess(request.batchSize, epochMs, times)
+    }
+    stats.recordExecution(
+      batch.size,
+      times.computeInputNs,
+      times.computeInferNs,
+      times.computeOutputNs,
+    )
+  }
+  const answer = (
+    index: number,
+    request: InferRequest,
+    given: InferResponse | ServerError,
+  ): void => {
+    if (ordered !== null) {
+      ordered.answer(place + index, request, given)
+      return
+    }
+    try {
+      request.respond(given)
+    } catch (error) {
+      broken('an answer was not taken', error)
+    }
+  }
+
+  const runner: Runner = {
+    run(requests, size, nowNs) {
+      batch.requests = requests
+      batch.size = size
+      for (const request of requests) request.onCancel = onCancel
+      start(nowNs)
+    },
+    runOne(request, nowNs) {
+      single[0] = request
+      batch.size = request.batchSize
+      request.onCancel = onCancel
+      start(nowNs)
+    },
+  }
+  return runner
+}

@@ -1,0 +1,41 @@
+import type { Instance } from '../backend/types.ts'
+import type { ModelConfig } from '../config/types.ts'
+import type { Clock, Log } from '../platform.ts'
+import type { ModelStats } from '../stats.ts'
+import { createRunner, type Runner, type RunnerOptions } from './execute.ts'
+import { createOutputPlan } from './output-plan.ts'
+
+export interface SchedulerOptions {
+  /** Complete and normalized. */
+  readonly config: ModelConfig
+  /** One or more; the scheduler uses them until it is closed and never closes them. */
+  readonly instances: readonly Instance[]
+  readonly stats: ModelStats
+  readonly clock: Clock
+  readonly log: Log
+  readonly modelName: string
+  readonly version: number
+  /**
+   * Dynamic batching only: nothing runs until this many requests wait, once. 0 (the default) = off. Triton's
+   * TRITONSERVER_DELAY_SCHEDULER, which its tests use to make batches predictable.
+   */
+  readonly delayUntilQueued?: number
+}
+
+/** What the scheduler implementations share. */
+export interface SchedulerParts extends SchedulerOptions {
+  createRunners(options: Pick<RunnerOptions, 'onIdle' | 'ordered'>): readonly Runner[]
+}
+
+export function createSchedulerParts(options: SchedulerOptions): SchedulerParts {
+  const { stats, clock, log } = options
+  const outputs = createOutputPlan(options.config)
+  const what = `model '${options.modelName}' version ${options.version}`
+  return {
+    ...options,
+    createRunners: ({ onIdle, ordered }) =>
+      options.instances.map((instance) =>
+        createRunner({ instance, outputs, stats, clock, log, what, ordered, onIdle }),
+      ),
+  }
+}
