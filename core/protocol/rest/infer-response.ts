@@ -1,0 +1,134 @@
+import type { InferResponse, Parameters } from '../../infer.ts'
+import type { ServedModel } from '../../server-types.ts'
+import type { Tensor } from '../../tensor.ts'
+import type { ProtocolLimits } from '../limits.ts'
+import { classify } from './classification.ts'
+import { doubleText, encodeText, JsonWriter, quote } from './json-writer.ts'
+import { writeTensorData } from './tensor-json.ts'
+import type { EncodedResponse, RequestedOutput, ResponseFormat } from './types.ts'
+
+export interface EncodeOptions {
+  readonly model: ServedModel
+  /** The request's id; '' = none. */
+  readonly id: string
+  readonly format: ResponseFormat
+  readonly response: InferResponse
+  readonly limits: ProtocolLimits
+}
+
+/** Writes an infer response: outputs in the order of `response`, each in the form its request asked for. */
+export function encodeInferResponse(options: EncodeOptions): EncodedResponse {
+  const { model, format, response } = options
+  const writer = new JsonWriter()
+  const tails: Uint8Array[] = []
+  writer.text(opening(options.id, model))
+  writer.text(parametersText(response.parameters))
+  writer.text('"outputs":[')
+  let first = true
+  for (const tensor of response.outputs) {
+    const wanted = format.outputs === null ? undefined : findOutput(format.outputs, tensor.name)
+    const output =
+      wanted !== undefined && wanted.classification > 0
+        ? classes(tensor, wanted.classification, options)
+        : tensor
+    writer.text(first ? describe(output) : `,${describe(output)}`)
+    first = false
+    if (wanted === undefined ? format.binaryDefault : wanted.binary) {
+      writer.text(`,"parameters":{"binary_data_size":${output.data.length}}}`)
+      if (output.data.length > 0) tails.push(output.data)
+    } else {
+      writer.text(',"data":')
+      writeTensorData(writer, output)
+      writer.text('}')
+    }
+  }
+  writer.text(']}')
+  return { json: writer.finish(), tails, binary: tails.length > 0 }
+}
+
+function findOutput(
+  outputs: readonly RequestedOutput[],
+  name: string,
+): RequestedOutput | undefined {
+  for (const output of outputs) if (output.name === name) return output
+  return undefined
+}
+
+function classes(tensor: Tensor, count: number, options: EncodeOptions): Tensor {
+  return classify(tensor, {
+    count,
+    batching: (options.model.config.max_batch_size ?? 0) > 0,
+    labels: options.model.labels(tensor.name),
+    maxElements: options.limits.classificationElements,
+  })
+}
+
+function opening(id: string, model: ServedModel): string {
+  return `{${id === '' ? '' : `"id":${quote(id)},`}${modelText(model)}`
+}
+
+function modelText(model: ServedModel): string {
+  return `"model_name":${quote(model.name)},"model_version":"${model.version}",`
+}
+
+function describe(tensor: Tensor): string {
+  return `{"name":${quote(tensor.name)},"datatype":"${tensor.datatype}","shape":[${tensor.shape.join(',')}]`
+}
+
+function parametersText(parameters: Parameters | undefined): string {
+  if (parameters === undefined || parameters.size === 0) return ''
+  const members: string[] = []
+  for (const [key, value] of parameters) {
+    let text: string
+    if (typeof value === 'string') text = quote(value)
+    else if (typeof value === 'number') text = doubleText(value)
+    else text = String(value)
+    members.push(`${quote(key)}:${text}`)
+  }
+  return `"parameters":{${members.join(',')}},`
+}
+
+/** The JSON of responses that differ in nothing but id and tensor bytes: every output binary, no parameters. */
+export interface ResponseTemplate {
+  /** Whether `response` has the same outputs, shapes and sizes. */
+  matches(response: InferResponse): boolean
+  json(id: string): Uint8Array
+}
+
+export function responseTemplate(model: ServedModel, response: InferResponse): ResponseTemplate {
+  const outputs = response.outputs.map(({ name, datatype, shape, data }) => ({
+    name,
+    datatype,
+    shape: [...shape],
+    size: data.length,
+  }))
+  const parts = response.outputs.map(
+    (tensor) => `${describe(tensor)},"parameters":{"binary_data_size":${tensor.data.length}}}`,
+  )
+  const rest = `${modelText(model)}"outputs":[${parts.join(',')}]}`
+  const withoutId = encodeText(`{${rest}`)
+  return {
+    matches: ({ outputs: given, parameters }) => {
+      if (given.length !== outputs.length || (parameters !== undefined && parameters.size > 0)) {
+        return false
+      }
+      for (let i = 0; i < outputs.length; i++) {
+        const known = outputs[i] as (typeof outputs)[number]
+        const tensor = given[i] as Tensor
+        if (
+          tensor.name !== known.name ||
+          tensor.datatype !== known.datatype ||
+          tensor.data.length !== known.size ||
+          tensor.shape.length !== known.shape.length
+        ) {
+          return false
+        }
+        for (let d = 0; d < known.shape.length; d++) {
+          if (tensor.shape[d] !== known.shape[d]) return false
+        }
+      }
+      return true
+    },
+    json: (id) => (id === '' ? withoutId : encodeText(`{"id":${quote(id)},${rest}`)),
+  }
+}
