@@ -47,8 +47,7 @@ export function formatLogLine(line: LogLine): string {
 }
 
 /** Control characters (C0, DEL, C1), the Unicode line ends, and lone surrogates. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: finding control characters is its purpose
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]|\p{Surrogate}/gu
+const UNSAFE = /[\p{Cc}\u2028\u2029\p{Surrogate}]/gu
 
 const SHORT_ESCAPES: Readonly<Record<string, string>> = {
   '\b': '\\b',

@@ -1,0 +1,22 @@
+/** How the bundle of this target is made; `infra/build.ts` reads it. */
+export const build = {
+  // Node, Linux, macOS and Windows alike; the two libraries with native parts stay outside the bundle.
+  external: ['koffi', 'onnxruntime-node'],
+  bundles: [
+    {
+      format: 'cjs',
+      entries: { main: 'main.ts' },
+      // The launcher loads the server at run time, from beside itself.
+      leave: { './server.ts': './server.mjs' },
+      shebang: true,
+    },
+    {
+      format: 'esm',
+      entries: { server: 'server.ts' },
+      leave: {},
+      shebang: false,
+    },
+  ],
+  /** Bytes of all scripts together, without source maps. */
+  maxBytes: 700_000,
+} as const

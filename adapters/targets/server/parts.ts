@@ -1,0 +1,96 @@
+import { performance } from 'node:perf_hooks'
+import { identityBackend } from '../../../core/backend/identity.ts'
+import { DEFAULT_PROTOCOL_LIMITS } from '../../../core/protocol/limits.ts'
+import { createServer } from '../../../core/server.ts'
+import type { ServeOptions } from '../../cli/options.ts'
+import type { ServerParts } from '../../cli/run.ts'
+import { createApp } from '../../http/app.ts'
+import { startHttp } from '../../http/node/listener.ts'
+import { startMetricsServer } from '../../metrics/server.ts'
+import type { NodePlatform } from '../../platform/node.ts'
+import { diskStore } from '../../stores/disk.ts'
+
+/** The parts of a server on this machine: models on disk, ONNX Runtime, HTTP and metrics on ports of their own. */
+export function serverParts(setup: {
+  readonly options: ServeOptions
+  readonly platform: NodePlatform
+  readonly repositories: readonly string[]
+}): ServerParts {
+  const { options, platform, repositories } = setup
+  const { http, metrics } = options
+  const limits = {
+    ...DEFAULT_PROTOCOL_LIMITS,
+    bodyBytes: http.maxBodyBytes,
+    bodyChunks: http.maxChunks,
+    jsonHeaderBytes: http.maxJsonHeaderBytes,
+    tensors: http.maxTensors,
+    inflateRatio: http.maxInflateRatio,
+  }
+  return {
+    log: platform.log,
+    repositories,
+    backendNames: ['identity', 'onnxruntime'],
+    createServer: async () => {
+      const onnx =
+        options.onnxRuntime === 'ffi'
+          ? (await import('../../backends/onnx.ts')).onnxBackend({ clock: platform.clock })
+          : (await import('../../backends/onnx-node.ts')).onnxNodeBackend({ clock: platform.clock })
+      return createServer({
+        platform,
+        stores: repositories.map((root) => diskStore({ root })),
+        backends: [onnx, identityBackend({ clock: platform.clock })],
+        options,
+      })
+    },
+    startHttp: (server) =>
+      startHttp({
+        server,
+        app: createApp({ server, log: platform.log, limits }),
+        clock: platform.clock,
+        log: platform.log,
+        limits,
+        address: http.address,
+        port: http.port,
+        reusePort: http.reusePort,
+        maxHeaderBytes: http.maxHeaderBytes,
+        maxConnections: http.maxConnections,
+        timeouts: {
+          headerMs: http.headerTimeoutMs,
+          bodyStallMs: http.bodyTimeoutMs,
+          keepAliveMs: http.keepAliveMs,
+        },
+      }),
+    startMetrics: (server) => {
+      const load = async () => {
+        const { promMetrics } = await import('../../metrics/prom.ts')
+        const { cpuMetrics } = await import('../../metrics/cpu.ts')
+        return promMetrics({
+          server,
+          log: platform.log,
+          maxSeries: metrics.maxSeries,
+          counterLatencies: metrics.counterLatencies,
+          ...(metrics.summaryLatencies ? { summaryQuantiles: metrics.summaryQuantiles } : {}),
+          ...(metrics.cpu
+            ? {
+                machine: cpuMetrics({
+                  intervalMs: metrics.intervalMs,
+                  now: () => performance.now(),
+                }),
+              }
+            : {}),
+        })
+      }
+      // prom-client is loaded by the first scrape, unless it has to see every request.
+      let loaded = metrics.summaryLatencies ? load() : undefined
+      return startMetricsServer({
+        metrics: () => {
+          loaded ??= load()
+          return loaded
+        },
+        address: metrics.address,
+        port: metrics.port,
+        log: platform.log,
+      })
+    },
+  }
+}

@@ -1,0 +1,49 @@
+import { performance } from 'node:perf_hooks'
+import { TRITON_VERSION } from '../../../core/server.ts'
+import { findPackage } from '../../cli/package-root.ts'
+import { parseArguments } from '../../cli/parse.ts'
+import { chooseRepositories } from '../../cli/repositories.ts'
+import { runServer, StartError } from '../../cli/run.ts'
+import { exitOnSignals } from '../../cli/signals.ts'
+import { nodePlatform } from '../../platform/node.ts'
+import { serverParts } from './parts.ts'
+
+const facts = findPackage(import.meta.url)
+const parsed = parseArguments({ argv: process.argv.slice(2), env: process.env, program: 'nereid' })
+
+if (parsed.kind === 'help') {
+  process.stdout.write(parsed.text)
+} else if (parsed.kind === 'version') {
+  process.stdout.write(
+    `nereid ${facts.version} (Triton ${TRITON_VERSION}, Node ${process.version})\n`,
+  )
+} else if (parsed.kind === 'error') {
+  process.stderr.write(`${parsed.usage}\n${parsed.message}\n`)
+  process.exitCode = 1
+} else {
+  const { options } = parsed
+  const platform = nodePlatform({ settings: options.log })
+  const { log } = platform
+  const repositories = chooseRepositories(options.modelRepositories, facts.root)
+  if (repositories.sample) {
+    log.info(`no --model-repository: serving the sample models in ${repositories.paths[0]}`)
+  }
+  if (repositories.problem !== '') {
+    log.error(repositories.problem)
+    process.exit(1)
+  }
+  try {
+    const running = await runServer({
+      options,
+      parts: serverParts({ options, platform, repositories: repositories.paths }),
+      warnings: parsed.warnings,
+      nodeVersion: process.version,
+      terminal: process.stderr.isTTY === true,
+      now: () => performance.now(),
+    })
+    exitOnSignals(log, running.stop)
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error
+    process.exit(1)
+  }
+}

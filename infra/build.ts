@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const TARGETS = join(ROOT, 'adapters/targets')
+/** What a bundle can depend on; a change anywhere here means building again. */
+const SOURCES = [
+  'core',
+  'adapters',
+  'native',
+  'infra/build.ts',
+  'infra/bundle.ts',
+  'package-lock.json',
+]
+const STAMP = '.built-from'
+
+const flags = process.argv.slice(2)
+const quiet = flags.includes('--quiet')
+const wanted = flags.filter((flag) => !flag.startsWith('--'))
+const targets = readdirSync(TARGETS)
+  .filter((name) => existsSync(join(TARGETS, name, 'build.ts')))
+  .filter((name) => wanted.length === 0 || wanted.includes(name))
+
+const unknown = wanted.filter((name) => !targets.includes(name))
+if (unknown.length > 0) {
+  console.error(`no such target: ${unknown.join(', ')} (there is: ${targets.join(', ')})`)
+  process.exit(1)
+}
+
+const source = fingerprint()
+for (const target of targets) {
+  const folder = join(ROOT, 'dist', target)
+  const stamp = join(folder, STAMP)
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === source) {
+    if (!quiet) console.log(`${target}: up to date`)
+    continue
+  }
+  // esbuild takes a tenth of a second to load: only when there is something to do.
+  const { bundleTarget } = await import('./bundle.ts')
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  const { build } = await import(pathToFileURL(join(TARGETS, target, 'build.ts')).href)
+  const report = await bundleTarget({ root: ROOT, from: join(TARGETS, target), to: folder, build })
+  writeFileSync(stamp, source)
+  if (!quiet) console.log(`${target}: ${report}`)
+}
+
+/** Names, sizes and times of every source file: equal text, equal bundle. */
+function fingerprint(): string {
+  const hash = createHash('sha256')
+  const visit = (path: string): void => {
+    const stat = statSync(join(ROOT, path))
+    if (!stat.isDirectory()) {
+      hash.update(`${path} ${stat.size} ${stat.mtimeMs}\n`)
+      return
+    }
+    for (const name of readdirSync(join(ROOT, path)).sort()) visit(`${path}/${name}`)
+  }
+  for (const path of SOURCES) if (existsSync(join(ROOT, path))) visit(path)
+  return hash.digest('hex')
+}

@@ -1,0 +1,323 @@
+import { describe, expect, test } from 'vitest'
+import { environmentName, FLAG_GROUPS, FLAGS } from '../../../adapters/cli/flag-table.ts'
+import type { ServeOptions } from '../../../adapters/cli/options.ts'
+import { parseArguments } from '../../../adapters/cli/parse.ts'
+
+const parse = (argv: readonly string[], env: Record<string, string> = {}) =>
+  parseArguments({ argv, env, program: 'nereid' })
+
+function served(argv: readonly string[], env: Record<string, string> = {}) {
+  const parsed = parse(argv, env)
+  if (parsed.kind !== 'serve') throw new Error(`not served: ${JSON.stringify(parsed)}`)
+  return parsed
+}
+
+function refused(...argv: readonly string[]): string {
+  const parsed = parse(argv)
+  if (parsed.kind !== 'error') throw new Error(`not refused: ${JSON.stringify(parsed)}`)
+  expect(parsed.usage).toContain('Usage: nereid [options]')
+  return parsed.message
+}
+
+test('without flags everything has the default that Triton gives it', () => {
+  const { options, warnings } = served([])
+  expect(warnings).toEqual([])
+  expect(options).toEqual({
+    id: 'triton',
+    exitTimeoutSecs: 30,
+    log: {
+      log_file: '',
+      log_info: true,
+      log_warning: true,
+      log_error: true,
+      log_verbose_level: 0,
+      log_format: 'default',
+    },
+    modelRepositories: [],
+    exitOnError: true,
+    disableAutoComplete: false,
+    strictReadiness: true,
+    modelControlMode: 'none',
+    repositoryPollSecs: 15,
+    loadModels: [],
+    modelConfigName: '',
+    modelLoadThreadCount: 4,
+    modelLoadRetryCount: 0,
+    backendConfig: new Map(),
+    onnxRuntime: 'ffi',
+    http: {
+      enabled: true,
+      address: '0.0.0.0',
+      port: 8000,
+      reusePort: false,
+      restrictions: [],
+      maxBodyBytes: 64 * 1024 * 1024,
+      maxChunks: 65_536,
+      maxJsonHeaderBytes: 1024 * 1024,
+      maxInflateRatio: 200,
+      maxTensors: 1024,
+      maxHeaderBytes: 16 * 1024,
+      maxConnections: 10_000,
+      headerTimeoutMs: 10_000,
+      bodyTimeoutMs: 60_000,
+      keepAliveMs: 75_000,
+    },
+    metrics: {
+      enabled: true,
+      cpu: true,
+      address: '0.0.0.0',
+      port: 8002,
+      intervalMs: 2000,
+      maxSeries: 10_000,
+      counterLatencies: true,
+      summaryLatencies: false,
+      summaryQuantiles: [0.5, 0.9, 0.95, 0.99, 0.999],
+    },
+  } satisfies ServeOptions)
+})
+
+test('--flag=value and --flag value mean the same', () => {
+  expect(served(['--http-port=9000', '--id=x']).options).toEqual(
+    served(['--http-port', '9000', '--id', 'x']).options,
+  )
+})
+
+test('a value keeps its text: leading zeros, signs, further equals signs, dashes', () => {
+  expect(served(['--id', '007']).options.id).toBe('007')
+  expect(served(['--id=a=b']).options.id).toBe('a=b')
+  expect(served(['--id', '--strange']).options.id).toBe('--strange')
+  expect(served(['--trace-count', '-1']).warnings).toEqual([
+    '--trace-count is accepted and has no effect yet',
+  ])
+})
+
+for (const [text, value] of [
+  ['true', true],
+  ['True', true],
+  ['on', true],
+  ['1', true],
+  ['false', false],
+  ['FALSE', false],
+  ['off', false],
+  ['0', false],
+] as const) {
+  test(`a boolean can be spelled ${text}`, () => {
+    expect(served([`--allow-http=${text}`]).options.http.enabled).toBe(value)
+    expect(served(['--allow-http', text]).options.http.enabled).toBe(value)
+  })
+}
+
+test('flags that can be repeated collect their values in order', () => {
+  const { options } = served([
+    '--model-store=a',
+    '--model-repository',
+    'b',
+    '--model-repository=c',
+    '--model-repository=b',
+    '--backend-config=onnxruntime,x=1',
+    '--backend-config=onnxruntime,y=a,b=c',
+    '--backend-config=default-max-batch-size=8',
+    '--model-control-mode=explicit',
+    '--load-model=m',
+    '--load-model=n',
+  ])
+  expect(options.modelRepositories).toEqual(['a', 'b', 'c'])
+  expect(options.loadModels).toEqual(['m', 'n'])
+  expect(options.backendConfig).toEqual(
+    new Map([
+      [
+        'onnxruntime',
+        new Map([
+          ['x', '1'],
+          ['y', 'a,b=c'],
+        ]),
+      ],
+      ['', new Map([['default-max-batch-size', '8']])],
+    ]),
+  )
+})
+
+test('of a flag that cannot be repeated the last one counts', () => {
+  expect(served(['--http-port=1', '--http-port=2']).options.http.port).toBe(2)
+})
+
+test('an environment variable stands in for a flag that is not given', () => {
+  const env = { NEREID_HTTP_PORT: '9100', NEREID_ALLOW_METRICS: 'false', NEREID_LOAD_MODEL: 'm' }
+  const { options } = served(['--http-port=9200', '--model-control-mode=explicit'], env)
+  expect(options.http.port).toBe(9200)
+  expect(options.metrics.enabled).toBe(false)
+  expect(options.loadModels).toEqual(['m'])
+})
+
+test('metrics listen where HTTP does unless told otherwise', () => {
+  expect(served(['--http-address=127.0.0.1']).options.metrics.address).toBe('127.0.0.1')
+  const both = ['--http-address=127.0.0.1', '--metrics-address=0.0.0.0']
+  expect(served(both).options.metrics.address).toBe('0.0.0.0')
+})
+
+test('metrics settings are read one by one', () => {
+  const { options, warnings } = served([
+    '--metrics-config=counter_latencies=false',
+    '--metrics-config',
+    'summary_latencies=true',
+    '--metrics-config=summary_quantiles=0.9:0.01,0.5:0.05',
+    '--metrics-config=histogram_latencies=true',
+    '--metrics-config=bogus=1',
+  ])
+  expect(options.metrics).toMatchObject({
+    counterLatencies: false,
+    summaryLatencies: true,
+    summaryQuantiles: [0.5, 0.9],
+  })
+  expect(warnings).toEqual([
+    '--metrics-config histogram_latencies concerns decoupled models only and has no effect yet',
+    '--metrics-config bogus is not a known setting and has no effect',
+  ])
+})
+
+test('the deprecated --strict-model-config=true switches auto-completion off, and false is overruled with a warning', () => {
+  expect(served(['--strict-model-config=true']).options.disableAutoComplete).toBe(true)
+  expect(served(['--strict-model-config=false']).options.disableAutoComplete).toBe(false)
+  const both = served(['--strict-model-config=false', '--disable-auto-complete-config'])
+  expect(both.options.disableAutoComplete).toBe(true)
+  expect(both.warnings).toEqual([
+    "Overriding deprecated '--strict-model-config' from False to True in favor of '--disable-auto-complete-config'!",
+  ])
+})
+
+test('a command line for services of later releases starts and names what has no effect', () => {
+  const { warnings } = served([
+    '--grpc-port=9001',
+    '--allow-sagemaker=true',
+    '--cache-config=local,size=1048576',
+    '--rate-limit=execution_count',
+    '--rate-limit-resource=R1:4:1',
+    '--trace-config=triton,file=/tmp/t.json',
+    '--trace-config=level=TIMESTAMPS',
+    '--pinned-memory-pool-byte-size=0',
+    '--cuda-memory-pool-byte-size=0:1024',
+    '--host-policy=gpu_0,numa-node=0',
+    '--model-load-gpu-limit=0:0.5',
+    '--min-supported-compute-capability=7.5',
+  ])
+  expect(warnings).toHaveLength(11)
+  expect(warnings).toContain('--cache-config is accepted and has no effect yet')
+})
+
+test('what is switched off is not warned about', () => {
+  expect(served(['--allow-grpc=false', '--allow-gpu-metrics=0']).warnings).toEqual([])
+})
+
+describe('a command line that cannot be served is refused with the reason', () => {
+  for (const [argv, message] of [
+    [
+      ['--model-repositry=x'],
+      "unknown option '--model-repositry=x'\n(Did you mean --model-repository?)",
+    ],
+    [['--http-prt', '1'], "unknown option '--http-prt'\n(Did you mean --http-port?)"],
+    [['--http-port'], "option '--http-port <value>' argument missing"],
+    [['stray'], 'Unexpected argument: stray'],
+    [['--http-port=abc'], 'Bad option: "--http-port".\nInvalid option value. Got abc'],
+    [['--http-port=1.5'], 'Bad option: "--http-port".\nInvalid option value. Got 1.5'],
+    [['--http-port='], 'Bad option: "--http-port".\nInvalid option value. Got '],
+    [
+      ['--http-port=70000'],
+      'Bad option: "--http-port".\nProvided option value is out of bound. Got 70000',
+    ],
+    [
+      ['--exit-on-error=maybe'],
+      'Bad option: "--exit-on-error".\ninvalid value for bool option: maybe',
+    ],
+    [
+      ['--model-control-mode=foo'],
+      'Bad option: "--model-control-mode".\ninvalid argument for --model-control-mode, expected one of none, poll, explicit. Got foo',
+    ],
+    [
+      ['--metrics-config=foo'],
+      'Bad option: "--metrics-config".\n--metrics-config option format is <setting>=<value>. Got foo',
+    ],
+    [
+      ['--backend-config=foo'],
+      `Bad option: "--backend-config".\n--backend-config option format is '<backend name>,<setting>=<value>'. Got foo`,
+    ],
+    [
+      ['--backend-config=,a=b'],
+      `Bad option: "--backend-config".\n--backend-config option format is '<backend name>,<setting>=<value>'. Got ,a=b`,
+    ],
+    [
+      ['--cache-config=size=1'],
+      'Bad option: "--cache-config".\nNo cache specified. --cache-config option format is <cache name>,<setting>=<value>. Got size=1',
+    ],
+    [
+      ['--http-restricted-api=x'],
+      `Bad option: "--http-restricted-api".\n--http-restricted-api option format is '<config name>:<setting>=<value>'. Got x`,
+    ],
+    [
+      ['--http-restricted-api=bogus:k=v'],
+      `Bad option: "--http-restricted-api".\nunknown restricted api 'bogus'`,
+    ],
+    [
+      ['--http-restricted-api=health:k=v', '--http-restricted-api=health,trace:l=w'],
+      "restricted api 'health' can not be specified in multiple config groups",
+    ],
+    [
+      ['--load-model=m'],
+      "Error: Use of '--load-model' requires setting '--model-control-mode=explicit' as well.",
+    ],
+    [
+      ['--model-control-mode=explicit', '--load-model=*', '--load-model=m'],
+      "Error: '--load-model=*' must be the only '--load-model'.",
+    ],
+    [
+      ['--cache-config=local,size=1', '--response-cache-byte-size=1'],
+      'Error: Incompatible flags --response-cache-byte-size and --cache-config both provided. Please provide one or the other.',
+    ],
+    [
+      ['--http-port=8002'],
+      'The server cannot listen to HTTP requests and metrics requests at the same port 8002',
+    ],
+    [
+      ['--metrics-config=summary_quantiles=0.5'],
+      '--metrics-config summary_quantiles expects <quantile>:<error> pairs between 0 and 1, separated by commas. Got 0.5',
+    ],
+    [
+      ['--http-header-forward-pattern=('],
+      'Bad option: "--http-header-forward-pattern".\nInvalid regular expression: /(/: Unterminated group',
+    ],
+  ] as const) {
+    test(argv.join(' '), () => {
+      expect(refused(...argv)).toBe(message)
+    })
+  }
+})
+
+test('the same port on two addresses is no clash', () => {
+  const argv = ['--http-address=127.0.0.1', '--http-port=9', '--metrics-port=9']
+  expect(refused(...argv)).toMatch(/at the same port 9/)
+  expect(served([...argv, '--metrics-address=127.0.0.2']).options.metrics.port).toBe(9)
+})
+
+test('help names every flag under its group, with what it takes', () => {
+  const parsed = parse(['--http-port=1', '--help'])
+  if (parsed.kind !== 'help') throw new Error('no help')
+  for (const group of FLAG_GROUPS) {
+    expect(parsed.text).toContain(`\n${group.title}:\n`)
+    for (const flag of group.flags) {
+      expect(parsed.text).toMatch(new RegExp(`\\n  --${flag.name}( <[^\\n]+>)?\\n\\t`))
+    }
+  }
+  for (const line of parsed.text.split('\n')) expect(line.length).toBeLessThanOrEqual(90)
+})
+
+test('--version asks for the versions', () => {
+  expect(parse(['--version'])).toEqual({ kind: 'version' })
+})
+
+test('no two flags share a name or a variable, and every default is a value the flag takes', () => {
+  expect(new Set(FLAGS.map((flag) => flag.name)).size).toBe(FLAGS.length)
+  expect(new Set(FLAGS.map((flag) => environmentName(flag.name))).size).toBe(FLAGS.length)
+  for (const flag of FLAGS) {
+    if (flag.default === undefined) continue
+    expect(parse([`--${flag.name}=${flag.default}`]), flag.name).toMatchObject({ kind: 'serve' })
+  }
+})
