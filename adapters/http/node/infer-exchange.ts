@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http'
 import { ServerError } from '../../../core/errors.ts'
 import { InferRequest, type InferResponse, type ResponseSink } from '../../../core/infer.ts'
-import { bindInputs, parseInferHeader } from '../../../core/protocol/rest/infer-header.ts'
-import { decodeInferRequest } from '../../../core/protocol/rest/infer-request.ts'
+import { bindInputs } from '../../../core/protocol/rest/bind-inputs.ts'
+import { decodeInferRequest } from '../../../core/protocol/rest/decode-request.ts'
+import { parseInferHeader } from '../../../core/protocol/rest/infer-header.ts'
 import { encodeInferResponse } from '../../../core/protocol/rest/infer-response.ts'
 import type { ResponseFormat } from '../../../core/protocol/rest/types.ts'
 import type { ServedModel } from '../../../core/server-types.ts'
@@ -103,7 +104,7 @@ export class InferExchange implements ResponseSink {
     const { memo, name, version } = this.#target
     const generation = server.generation
     const model = server.model(name, version)
-    const header = parseInferHeader(body.subarray(0, this.#headerLength), { limits, model })
+    const header = parseInferHeader(body.subarray(0, this.#headerLength), limits)
     if (!header.reusable) return this.#decodeOnce(body)
     const tail = body.subarray(this.#headerLength)
     const inputs = bindInputs(header, tail, model.name)

@@ -22,6 +22,8 @@ export const DEFAULT_HTTP_TIMEOUTS: HttpTimeouts = {
 }
 /** `--http-max-header-size`. */
 export const DEFAULT_MAX_HEADER_BYTES: number = 16 * 1024
+/** How often Node looks for heads that take too long. */
+const CHECK_MS = 2_000
 export const MAX_HEADER_FIELDS = 100
 /** `--max-connections`. */
 export const DEFAULT_MAX_CONNECTIONS = 10_000
@@ -67,6 +69,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpListener> {
       noDelay: true,
       keepAliveTimeout: timeouts.keepAliveMs,
       headersTimeout: timeouts.headerMs,
+      connectionsCheckingInterval: CHECK_MS,
       // Bodies are watched for progress instead of being given a total time.
       requestTimeout: 0,
       maxHeaderSize: options.maxHeaderBytes ?? DEFAULT_MAX_HEADER_BYTES,
