@@ -1,5 +1,5 @@
 import type { BackendModel, Instance } from '../backend/types.ts'
-import type { ModelConfig } from '../config/types.ts'
+import type { ModelConfig, VersionPolicy } from '../config/types.ts'
 import { ServerError } from '../errors.ts'
 import type { InferRequest } from '../infer.ts'
 import type { Clock } from '../platform.ts'
@@ -28,7 +28,7 @@ export interface LoadedModelOptions {
 export class LoadedModel implements ServedModel {
   readonly name: string
   readonly version: number
-  readonly config: ModelConfig
+  config: ModelConfig
   readonly inputs: readonly TensorMetadata[]
   readonly outputs: readonly TensorMetadata[]
   readonly stats: ModelStats
@@ -76,6 +76,11 @@ export class LoadedModel implements ServedModel {
 
   labels(output: string): readonly string[] | undefined {
     return this.#labels.get(output)
+  }
+
+  /** A changed version policy concerns the model as a whole: a version that stays in service takes it over. */
+  adoptVersionPolicy(policy: VersionPolicy): void {
+    this.config = { ...this.config, version_policy: policy }
   }
 
   submit(request: InferRequest): void {

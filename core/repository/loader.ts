@@ -78,6 +78,9 @@ export class Loader {
       this.#rollBack(record, outcomes)
       throw new ServerError('INVALID_ARG', failed ? reasons(outcomes) : 'server is shutting down')
     }
+    for (const model of record.serving()) {
+      model.adoptVersionPolicy(plan.config.version_policy ?? { latest: { num_versions: 1 } })
+    }
     this.#swap(record, versions, outcomes)
     record.loadedFrom = plan.overridden ? null : { files: plan.files, configKey }
     log.info(`successfully loaded '${plan.name}'`)

@@ -1,7 +1,7 @@
 import type { Backend } from '../../../core/backend/types.ts'
 import { ServerError } from '../../../core/errors.ts'
 import { InferRequest, type InferResponse } from '../../../core/infer.ts'
-import type { Clock, Log } from '../../../core/platform.ts'
+import type { Log } from '../../../core/platform.ts'
 import { fileMapStore } from '../../../core/repository/file-map.ts'
 import { createServer, type Server } from '../../../core/server.ts'
 import type { ServerOptions } from '../../../core/server-options.ts'
@@ -58,6 +58,25 @@ export function modelFiles(
     files[`${name}/${version}/model.bin`] = options.mark ?? 'model'
   }
   return files
+}
+
+/** A config whose policy serves every version. */
+export const ALL_VERSIONS = fakeConfig('version_policy { all {} }')
+
+/** Explicit control with everything loaded at start. */
+export const EXPLICIT = { modelControlMode: 'explicit', loadModels: ['*'] } as const
+
+/** A backend that refuses files whose content is `broken`. */
+export function pickyBackend(
+  options: { readonly onLoad?: (name: string) => void | Promise<void> } = {},
+): FakeBackend {
+  return createFakeBackend({
+    async onLoad(source) {
+      await options.onLoad?.(source.name)
+      const content = await source.store.read(`${source.versionPath}/model.bin`)
+      if (new TextDecoder().decode(content) === 'broken') throw new Error('file is broken')
+    },
+  })
 }
 
 export interface Repository {
@@ -154,5 +173,3 @@ export function infer(
 export async function turns(count = 20): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve))
 }
-
-export type { Clock }

@@ -1,0 +1,172 @@
+import { describe, expect, it } from 'vitest'
+import { startPolling } from '../../../core/repository/poll.ts'
+import { createFakeBackend } from '../../helpers/fake-backend.ts'
+import {
+  ALL_VERSIONS,
+  createRepository,
+  createTurnClock,
+  infer,
+  modelFiles,
+  pickyBackend,
+  startServer,
+  turns,
+} from './harness.ts'
+
+const POLL = { modelControlMode: 'poll', repositoryPollSecs: 2 } as const
+
+describe('model control poll', () => {
+  it('applies what was added, changed and removed, once per interval', async () => {
+    const repository = createRepository({ ...modelFiles('changed'), ...modelFiles('removed') })
+    const { server, clock } = await startServer({ repositories: [repository], options: POLL })
+    const before = server.model('changed', '')
+    repository.put({ ...modelFiles('added'), ...modelFiles('changed', { mark: 'second' }) })
+    repository.remove('removed')
+    clock.advance(1.9e9)
+    await turns()
+    expect(server.modelReady('added', '')).toBe(false)
+    clock.advance(0.1e9)
+    await turns()
+    expect(server.modelReady('added', '')).toBe(true)
+    expect(server.model('changed', '')).not.toBe(before)
+    expect(server.modelReady('removed', '')).toBe(false)
+    expect((await server.index(false)).map((entry) => entry.name)).toEqual(['added', 'changed'])
+    expect(server.ready()).toBe(true)
+    await server.close()
+  })
+
+  it('adds and removes single versions', async () => {
+    const repository = createRepository(modelFiles('m', { versions: [1, 2], config: ALL_VERSIONS }))
+    const { server, clock, backend } = await startServer({
+      repositories: [repository],
+      options: POLL,
+    })
+    repository.put({ 'm/3/model.bin': 'new' })
+    repository.remove('m/1')
+    clock.advance(2e9)
+    await turns()
+    expect(server.modelMetadata('m', '').versions).toEqual(['2', '3'])
+    expect(backend.loads.map((source) => source.version)).toEqual([1, 2, 3])
+    await server.close()
+  })
+
+  it('leaves alone what did not change', async () => {
+    const { server, clock, backend } = await startServer({
+      repositories: [createRepository(modelFiles('m'))],
+      options: POLL,
+    })
+    const generation = server.generation
+    for (let i = 0; i < 5; i++) {
+      clock.advance(2e9)
+      await turns()
+    }
+    expect(backend.loads).toHaveLength(1)
+    expect(server.generation).toBe(generation)
+    await server.close()
+  })
+
+  it('keeps the old model when a changed one fails, and takes it up when it is mended', async () => {
+    const repository = createRepository(modelFiles('m'))
+    const { server, clock, backend, log } = await startServer({
+      backend: pickyBackend(),
+      repositories: [repository],
+      options: POLL,
+    })
+    const before = server.model('m', '')
+    repository.put(modelFiles('m', { mark: 'broken' }))
+    clock.advance(2e9)
+    await turns()
+    expect(server.model('m', '')).toBe(before)
+    expect(log.lines.some((line) => line.startsWith("E load failed for model 'm'"))).toBe(true)
+    // Without a change nothing new can come of it: no second attempt.
+    clock.advance(2e9)
+    await turns()
+    expect(backend.loads).toHaveLength(2)
+    repository.put(modelFiles('m', { mark: 'mended' }))
+    clock.advance(2e9)
+    await turns()
+    expect(server.model('m', '')).not.toBe(before)
+    expect(await infer(server, 'm', [1, 2])).toEqual([1, 2])
+    await server.close()
+  })
+
+  it('is ready again when a broken model is taken away', async () => {
+    const repository = createRepository({
+      ...modelFiles('good'),
+      ...modelFiles('bad', { mark: 'broken' }),
+      ...modelFiles('worse', { config: 'foo: 3' }),
+    })
+    const { server, clock } = await startServer({
+      backend: pickyBackend(),
+      repositories: [repository],
+      options: POLL,
+    })
+    expect(server.ready()).toBe(false)
+    repository.remove('bad')
+    repository.remove('worse')
+    clock.advance(2e9)
+    await turns()
+    expect(server.ready()).toBe(true)
+    await server.close()
+  })
+
+  it('unloads a model that turns up in a second repository, and loads it when one is gone', async () => {
+    const [first, second] = [createRepository(modelFiles('m')), createRepository(modelFiles('n'))]
+    const { server, clock } = await startServer({ repositories: [first, second], options: POLL })
+    second.put(modelFiles('m'))
+    clock.advance(2e9)
+    await turns()
+    expect(server.modelReady('m', '')).toBe(false)
+    expect(server.modelReady('n', '')).toBe(true)
+    first.remove('m')
+    clock.advance(2e9)
+    await turns()
+    expect(server.modelReady('m', '')).toBe(true)
+    await server.close()
+  })
+
+  it('refuses load and unload', async () => {
+    const { server } = await startServer({
+      backend: createFakeBackend(),
+      repositories: [createRepository(modelFiles('m'))],
+      options: POLL,
+    })
+    await expect(server.load('m', {})).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await server.close()
+  })
+})
+
+describe('startPolling', () => {
+  it('never runs two polls at once and stops for good when closed', async () => {
+    const clock = createTurnClock()
+    let finish = (): void => {}
+    let polls = 0
+    let aborted = false
+    const poller = startPolling({
+      clock,
+      intervalNs: 10,
+      poll(signal) {
+        polls++
+        return new Promise((resolve) => {
+          finish = resolve
+          signal.addEventListener('abort', () => {
+            aborted = true
+            resolve()
+          })
+        })
+      },
+    })
+    clock.advance(100)
+    expect(polls).toBe(1)
+    finish()
+    await turns()
+    clock.advance(10)
+    expect(polls).toBe(2)
+    await poller.close()
+    await poller.close()
+    expect(aborted).toBe(true)
+    clock.advance(1_000)
+    await turns()
+    expect(polls).toBe(2)
+    expect(clock.timers).toBe(0)
+  })
+})
