@@ -15,7 +15,9 @@ const MIN_BYTES = 8
  * else and it never moves.
  */
 export function allocate(size: number): Memory {
-  const bytes = Buffer.allocUnsafeSlow(Math.max(MIN_BYTES, size))
+  const { buffer } = Buffer.allocUnsafeSlow(Math.max(MIN_BYTES, size))
+  // Plain bytes, not a Buffer: `slice` must mean the same to everyone who reads them.
+  const bytes = new Uint8Array(buffer)
   return { bytes, address: addressOf(bytes) }
 }
 

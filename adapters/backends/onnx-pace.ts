@@ -1,0 +1,53 @@
+/** When runs happen on the event loop itself: by measurement, never, or always (tests and benches). */
+export type InlineMode = 'auto' | 'never' | 'always'
+
+/**
+ * Mean run time up to which a run stays on the event loop, nanoseconds. An asynchronous run costs the loop about 12 µs
+ * of its own time (85,000 runs/s at best) and a waiter 13 µs more; beyond 20 µs somebody else's wait outweighs that.
+ */
+export const INLINE_MAX_NS = 20_000
+
+/** Asynchronous runs of a shape before one is tried inline, and between tries. */
+export const RUNS_BEFORE_TRIAL = 8
+export const RUNS_BETWEEN_TRIALS = 512
+
+/** A trial needs an asynchronous run (its hop included) that was at most this long, nanoseconds. */
+export const TRIAL_MAX_NS = 150_000
+
+const WEIGHT = 1 / 16
+
+/** Decides for one shape of one model whether the next run is inline, from the times of those before. */
+export class Pace {
+  readonly #mode: InlineMode
+  /** Running mean of inline runs; infinite while none is known. */
+  #mean = Number.POSITIVE_INFINITY
+  #shortestAsync = Number.POSITIVE_INFINITY
+  #untilTrial = RUNS_BEFORE_TRIAL
+
+  constructor(mode: InlineMode) {
+    this.#mode = mode
+  }
+
+  inline(): boolean {
+    if (this.#mode !== 'auto') return this.#mode === 'always'
+    if (this.#mean <= INLINE_MAX_NS) return true
+    return this.#untilTrial <= 0 && this.#shortestAsync <= TRIAL_MAX_NS
+  }
+
+  ranInline(ns: number): void {
+    // One preemption must not outweigh a hundred fast runs; several in a row must.
+    const sample = Math.min(ns, INLINE_MAX_NS * 8)
+    this.#mean =
+      this.#mean === Number.POSITIVE_INFINITY ? sample : this.#mean + (sample - this.#mean) * WEIGHT
+    if (this.#mean > INLINE_MAX_NS) {
+      this.#mean = Number.POSITIVE_INFINITY
+      this.#untilTrial = RUNS_BETWEEN_TRIALS
+      this.#shortestAsync = Number.POSITIVE_INFINITY
+    }
+  }
+
+  ranAsync(ns: number): void {
+    this.#untilTrial--
+    if (ns < this.#shortestAsync) this.#shortestAsync = ns
+  }
+}

@@ -1,0 +1,80 @@
+import type { Backend, BackendModel, ModelSource } from '../../core/backend/types.ts'
+import { ServerError } from '../../core/errors.ts'
+import type { Clock } from '../../core/platform.ts'
+import type { Env } from '../../native/onnxruntime/env.ts'
+import type { OnnxRuntime } from '../../native/onnxruntime/runtime.ts'
+import { onnxError } from './onnx-error.ts'
+import { findOnnxFile } from './onnx-file.ts'
+import { openOnnxModel } from './onnx-model.ts'
+import { globalThreads } from './onnx-options.ts'
+import type { InlineMode } from './onnx-pace.ts'
+
+export interface OnnxBackendOptions {
+  readonly clock: Clock
+  /** Path of `libonnxruntime`; default: the one that the `onnxruntime-node` package ships. */
+  readonly libraryPath?: string | undefined
+  /** When runs happen on the event loop. Default `auto`: when they measure as shorter than an asynchronous call's cost. */
+  readonly inline?: InlineMode | undefined
+  /** GPUs that KIND_AUTO and KIND_GPU groups without a list may use. Default none. */
+  readonly gpus?: readonly number[] | undefined
+}
+
+/** Instances of a CPU group whose config names no count, as Triton's backend has them. */
+const DEFAULT_CPU_INSTANCES = 2
+
+/**
+ * The `onnxruntime` backend: ONNX Runtime's C API through native/onnxruntime. Runs that block go to libuv's pool,
+ * whose size (`UV_THREADPOOL_SIZE`, default 4, set before the process starts) is how many can run at once.
+ */
+export function onnxBackend(options: OnnxBackendOptions): Backend {
+  let loaded: Promise<OnnxRuntime> | null = null
+  let env: Env | null = null
+  let closed = false
+
+  return {
+    name: 'onnxruntime',
+    defaultModelFilename: 'model.onnx',
+    defaultCpuInstances: DEFAULT_CPU_INSTANCES,
+    gpus: options.gpus ?? [],
+    async load(source: ModelSource, signal?: AbortSignal): Promise<BackendModel> {
+      if (closed) throw new ServerError('UNAVAILABLE', 'the onnxruntime backend is closed')
+      const file = await findOnnxFile(source, signal)
+      loaded ??= loadLibrary(options.libraryPath)
+      const ort = await loaded
+      // The pool is shared by all sessions, so the first model that loads creates it; settings are the same for all.
+      env ??= openEnv(ort, source)
+      const { clock, inline = 'auto' } = options
+      return openOnnxModel({ ort, env, source, file, clock, inline, signal })
+    },
+    async close() {
+      // Sessions are closed by now: models close before their backend.
+      closed = true
+      env?.close()
+      env = null
+    },
+  }
+}
+
+async function loadLibrary(libraryPath: string | undefined): Promise<OnnxRuntime> {
+  try {
+    const { loadOnnxRuntime } = await import('../../native/onnxruntime/runtime.ts')
+    return loadOnnxRuntime(libraryPath === undefined ? {} : { libraryPath })
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new ServerError(
+      'UNAVAILABLE',
+      `failed to load ONNX Runtime${libraryPath === undefined ? '' : ` from '${libraryPath}'`}: ${reason}; ` +
+        'name another library or use the onnxruntime-node fallback',
+      { cause },
+    )
+  }
+}
+
+function openEnv(ort: OnnxRuntime, source: ModelSource): Env {
+  const threads = globalThreads(source.settings)
+  try {
+    return ort.openEnv(threads === undefined ? {} : { globalThreads: threads })
+  } catch (error) {
+    throw onnxError(error)
+  }
+}
