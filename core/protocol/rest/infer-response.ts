@@ -3,7 +3,7 @@ import type { ServedModel } from '../../server-types.ts'
 import type { Tensor } from '../../tensor.ts'
 import type { ProtocolLimits } from '../limits.ts'
 import { classify } from './classification.ts'
-import { doubleText, encodeText, JsonWriter, quote } from './json-writer.ts'
+import { doubleText, JsonWriter, quote } from './json-writer.ts'
 import { writeTensorData } from './tensor-json.ts'
 import type { EncodedResponse, RequestedOutput, ResponseFormat } from './types.ts'
 
@@ -86,49 +86,4 @@ function parametersText(parameters: Parameters | undefined): string {
     members.push(`${quote(key)}:${text}`)
   }
   return `"parameters":{${members.join(',')}},`
-}
-
-/** The JSON of responses that differ in nothing but id and tensor bytes: every output binary, no parameters. */
-export interface ResponseTemplate {
-  /** Whether `response` has the same outputs, shapes and sizes. */
-  matches(response: InferResponse): boolean
-  json(id: string): Uint8Array
-}
-
-export function responseTemplate(model: ServedModel, response: InferResponse): ResponseTemplate {
-  const outputs = response.outputs.map(({ name, datatype, shape, data }) => ({
-    name,
-    datatype,
-    shape: [...shape],
-    size: data.length,
-  }))
-  const parts = response.outputs.map(
-    (tensor) => `${describe(tensor)},"parameters":{"binary_data_size":${tensor.data.length}}}`,
-  )
-  const rest = `${modelText(model)}"outputs":[${parts.join(',')}]}`
-  const withoutId = encodeText(`{${rest}`)
-  return {
-    matches: ({ outputs: given, parameters }) => {
-      if (given.length !== outputs.length || (parameters !== undefined && parameters.size > 0)) {
-        return false
-      }
-      for (let i = 0; i < outputs.length; i++) {
-        const known = outputs[i] as (typeof outputs)[number]
-        const tensor = given[i] as Tensor
-        if (
-          tensor.name !== known.name ||
-          tensor.datatype !== known.datatype ||
-          tensor.data.length !== known.size ||
-          tensor.shape.length !== known.shape.length
-        ) {
-          return false
-        }
-        for (let d = 0; d < known.shape.length; d++) {
-          if (tensor.shape[d] !== known.shape[d]) return false
-        }
-      }
-      return true
-    },
-    json: (id) => (id === '' ? withoutId : encodeText(`{"id":${quote(id)},${rest}`)),
-  }
 }

@@ -23,15 +23,6 @@ export function quote(text: string): string {
   return `${quoted}"`
 }
 
-/** `{"error":"…"}`, the body of every error. */
-export function errorJson(message: string): Uint8Array {
-  return encoder.encode(`{"error":${quote(message)}}`)
-}
-
-export function encodeText(text: string): Uint8Array {
-  return encoder.encode(text)
-}
-
 /** A double as Triton prints it: shortest round trip, whole numbers with `.0`, exponents without `+`. */
 export function doubleText(value: number): string {
   if (Number.isInteger(value)) {

@@ -1,6 +1,6 @@
 import { packBytes } from '../../bytes.ts'
 import type { ServedModel } from '../../server-types.ts'
-import { DATATYPE_SIZES, type Tensor } from '../../tensor.ts'
+import { byteSize, DATATYPE_SIZES, type Tensor } from '../../tensor.ts'
 import { invalid } from './json-value.ts'
 
 const PREFIX = '[request id: <id_unknown>] '
@@ -42,6 +42,12 @@ export function rawInput(body: Uint8Array, model: ServedModel): Tensor {
   if (free >= 0) {
     const row = elements * DATATYPE_SIZES[datatype]
     shape[free] = row === 0 ? 0 : Math.floor(body.length / row)
+  }
+  const expected = byteSize(datatype, shape)
+  if (body.length !== expected) {
+    throw invalid(
+      `${PREFIX}input byte size mismatch for input 'raw_input' for model '${model.name}'. Expected ${expected}, got ${body.length}`,
+    )
   }
   return { name, datatype, shape, data: body }
 }
