@@ -82,6 +82,7 @@ function check(rules: readonly Rule[], config: ModelConfig, options: ValidateOpt
     const suffix = place === undefined ? '' : ` (${file}:${place.line}:${place.column})`
     return new ServerError('INVALID_ARG', `${message}${suffix}`)
   }
-  const context = { config, name: config.name ?? '', gpus, fail }
+  // Only a name that no model can have is longer.
+  const context = { config, name: (config.name ?? '').slice(0, 255), gpus, fail }
   for (const rule of rules) rule(context)
 }

@@ -60,11 +60,11 @@ export const cacheFitsModel: Rule = ({ config, name, fail }) => {
 }
 
 export const directoryMatchesName = (directory: string): Rule => {
-  return ({ config, fail }) => {
+  return ({ config, name, fail }) => {
     if (config.name === directory) return
     throw fail(
       'name',
-      `unexpected directory name '${directory}' for model '${config.name}', directory name must equal model name`,
+      `unexpected directory name '${directory}' for model '${name}', directory name must equal model name`,
     )
   }
 }

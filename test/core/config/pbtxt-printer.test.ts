@@ -98,3 +98,9 @@ metric_tags {
 `)
   expect(printConfig({})).toBe('')
 })
+
+test('an escaped control character does not swallow the digits after it', () => {
+  const config: ModelConfig = { name: '\x0117\0', platform: '\x7f0' }
+  expect(parseConfig(printConfig({ name: '\x0117' }))).toEqual({ name: '\x0117' })
+  expect(printConfig(config)).toBe('name: "\\00117\\000"\nplatform: "\\1770"\n')
+})

@@ -374,3 +374,7 @@ describe('ensembles', () => {
     expect(problem(text)).toMatch(/^ensemble input 'A' for ensemble m is not used/)
   })
 })
+
+test('a name without end does not make a message without end', () => {
+  expect(problem(`name: "${'x'.repeat(100_000)}" ${HEAD}`).length).toBeLessThan(500)
+})
