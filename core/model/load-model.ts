@@ -7,6 +7,7 @@ import { validateConfig } from '../config/validate.ts'
 import { ServerError } from '../errors.ts'
 import type { Clock } from '../platform.ts'
 import { createScheduler } from '../schedulers/create.ts'
+import type { Scheduler } from '../schedulers/types.ts'
 import { ModelStats } from '../stats.ts'
 import { planInstances } from './instance-group.ts'
 import { readLabels } from './labels.ts'
@@ -33,6 +34,7 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
   const startNs = clock.now()
   const backendModel = await backend.load(source, signal)
   const instances: Instance[] = []
+  let scheduler: Scheduler | undefined
   try {
     const config = finishConfig(options, backendModel)
     const labels = await readLabels(source, config, signal)
@@ -44,16 +46,8 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
     )
     for (const one of made) if (one.status === 'fulfilled') instances.push(one.value)
     for (const one of made) if (one.status === 'rejected') throw one.reason
-    const samples = await warmupSamples({
-      config,
-      source,
-      check: (request) => check.check(request),
-      signal,
-    })
-    for (const instance of instances) await warmUp(instance, samples, signal)
-
     const stats = new ModelStats()
-    const scheduler = createScheduler({
+    scheduler = createScheduler({
       config,
       instances: instances.filter((_, i) => planned[i]?.passive !== true),
       stats,
@@ -62,6 +56,13 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
       modelName: source.name,
       version: source.version,
     })
+    const samples = await warmupSamples({
+      config,
+      source,
+      check: (request) => check.check(request),
+      signal,
+    })
+    for (const instance of instances) await warmUp(instance, samples, signal)
     stats.loadSeconds = (clock.now() - startNs) / 1e9
     return new LoadedModel({
       name: source.name,
@@ -76,6 +77,7 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
       clock,
     })
   } catch (error) {
+    await scheduler?.close()
     await closeAll(instances, backendModel)
     throw error
   }

@@ -1,8 +1,9 @@
-import type { Batch, ExecutionMarks, Instance, ModelSource } from '../backend/types.ts'
+import type { Instance, ModelSource } from '../backend/types.ts'
 import type { ModelConfig, ModelWarmup, WarmupInput } from '../config/types.ts'
-import { ServerError } from '../errors.ts'
+import { messageOf, ServerError } from '../errors.ts'
 import { InferRequest, type ResponseSink } from '../infer.ts'
 import { safeJoin } from '../paths.ts'
+import { executeUncounted } from '../schedulers/create.ts'
 import { byteSize, elementCount, type Tensor } from '../tensor.ts'
 import { datatypeOf } from './metadata.ts'
 
@@ -18,7 +19,8 @@ export const MAX_WARMUP_BATCH = 65_536
 export interface WarmupSample {
   readonly name: string
   readonly count: number
-  readonly batch: Batch
+  /** Executed together. */
+  readonly requests: readonly InferRequest[]
 }
 
 /**
@@ -49,11 +51,11 @@ export async function warmupSamples(options: {
     }
     // Without a batch dimension nothing can be joined: one request after the other.
     const batched = (options.config.max_batch_size ?? 0) > 0
-    const batches = batched
-      ? [{ requests, size }]
-      : requests.map((one) => ({ requests: [one], size: 1 }))
+    const batches = batched ? [requests] : requests.map((one) => [one])
     const count = Math.max(1, setting.count ?? 1)
-    for (const batch of batches) samples.push({ name: setting.name ?? '', count, batch })
+    for (const batch of batches) {
+      samples.push({ name: setting.name ?? '', count, requests: batch })
+    }
   }
   return samples
 }
@@ -72,23 +74,14 @@ export async function warmUp(
   }
 }
 
-function executeOnce(instance: Instance, sample: WarmupSample): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const marks: ExecutionMarks = { inputEndNs: 0, outputStartNs: 0 }
-    instance.execute(sample.batch, marks, (result) => {
-      if (result instanceof ServerError) {
-        reject(
-          new ServerError(
-            result.code,
-            `failed to run warmup sample '${sample.name}': ${result.message}`,
-          ),
-        )
-      } else {
-        result.release?.()
-        resolve()
-      }
-    })
-  })
+async function executeOnce(instance: Instance, sample: WarmupSample): Promise<void> {
+  try {
+    const result = await executeUncounted(instance, sample.requests)
+    result.release?.()
+  } catch (error) {
+    const { code } = ServerError.from(error)
+    throw new ServerError(code, `failed to run warmup sample '${sample.name}': ${messageOf(error)}`)
+  }
 }
 
 async function warmupInputs(
