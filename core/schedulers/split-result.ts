@@ -5,8 +5,8 @@ import { byteSize, elementCount, shapeText, type Tensor } from '../tensor.ts'
 import type { OutputPlan } from './output-plan.ts'
 
 /**
- * Cuts a batch's joined outputs into one response per request: views, no copies, only the outputs a request asked for and
- * in its order. `result.release` runs when the last response was released. Throws INTERNAL when an output is missing or
+ * Cuts a batch's joined outputs into one response per request: views, no copies, only the outputs a request asked for, in
+ * the model's order whatever the request's (as Triton does). `result.release` runs when the last response was released. Throws INTERNAL when an output is missing or
  * does not have the batch's rows.
  */
 export function splitResult(
@@ -20,7 +20,7 @@ export function splitResult(
   const responses: InferResponse[] = []
   for (let i = 0; i < count; i++) {
     const request = batch.requests[i] as InferRequest
-    const names = request.outputs ?? plan.names
+    const names = wantedNames(request, plan)
     const outputs: Tensor[] = []
     for (const name of names) {
       let cut = parts.get(name)
@@ -43,7 +43,7 @@ export function wholeResult(
   plan: OutputPlan,
 ): InferResponse {
   const { outputs } = result
-  const names = request.outputs ?? plan.names
+  const names = wantedNames(request, plan)
   let asItIs = outputs.length === names.length && plan.reshapes === null
   for (let i = 0; i < outputs.length && asItIs; i++) {
     const output = outputs[i] as Tensor
@@ -51,6 +51,15 @@ export function wholeResult(
   }
   if (asItIs) return result
   return splitResult({ requests: [request], size }, result, plan)[0] as InferResponse
+}
+
+function wantedNames({ outputs }: InferRequest, plan: OutputPlan): readonly string[] {
+  const { names } = plan
+  if (outputs === null) return names
+  if (outputs.length === 1) return outputs
+  let all = outputs.length === names.length
+  for (let i = 0; i < names.length && all; i++) all = outputs[i] === names[i]
+  return all ? names : names.filter((name) => outputs.includes(name))
 }
 
 function find(result: BatchResult, name: string): Tensor {
