@@ -11,7 +11,7 @@ import { ModelRecord } from './lifecycle.ts'
 import { Loader } from './loader.ts'
 import { findModel, inlineModel, type ModelPlan, type PlanOptions, planModel } from './plan.ts'
 import { scanRepositories } from './scan.ts'
-import type { ModelFiles } from './snapshot.ts'
+import { MAX_MODELS, type ModelFiles } from './snapshot.ts'
 import { statusText } from './status-text.ts'
 
 /** Models whose folders are read at the same time. */
@@ -233,6 +233,10 @@ export class RepositoryManager {
   #record(name: string): ModelRecord {
     let record = this.#records.get(name)
     if (record === undefined) {
+      // Names that only load requests brought stay known after an unload: they must not add up without end.
+      if (this.#records.size >= MAX_MODELS) {
+        throw new ServerError('UNAVAILABLE', `more than ${MAX_MODELS} models, '${name}' is refused`)
+      }
       record = new ModelRecord(name)
       this.#records.set(name, record)
     }
