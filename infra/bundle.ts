@@ -43,7 +43,7 @@ export async function bundleTarget(options: {
       ),
       outdir: options.to,
       outExtension: { '.js': extension },
-      chunkNames: 'chunk-[name]-[hash]',
+      chunkNames: '[name]-[hash]',
       external: [...options.build.external],
       plugins: [leave(bundle.leave)],
       banner: { js: banner(bundle) },
