@@ -1,0 +1,83 @@
+import { type Context, Hono } from 'hono'
+import type { Clock, Log } from '../../core/platform.ts'
+import type { ProtocolLimits } from '../../core/protocol/limits.ts'
+import { createRestHandler, type RestOptions } from '../../core/protocol/rest/handlers.ts'
+import { ROUTES } from '../../core/protocol/rest/routes.ts'
+import type { RestResponse } from '../../core/protocol/rest/types.ts'
+import type { InferenceServer, LogControl } from '../../core/server-types.ts'
+import { readBody } from './read-body.ts'
+
+export interface AppOptions {
+  readonly server: InferenceServer
+  readonly clock: Clock
+  /** Where errors of ours go, and what `/v2/logging` controls. */
+  readonly log: Log & LogControl
+  readonly limits: ProtocolLimits
+  /** See {@link RestOptions.authorize}. */
+  readonly authorize?: RestOptions['authorize']
+}
+
+/**
+ * Every REST route as a `fetch` app. The routes are Hono's only so that its tools see them: which operation a URL means
+ * is decided by the one route table, on the path as it was sent.
+ */
+export function createApp(options: AppOptions): Hono {
+  const { log, limits } = options
+  const handle = createRestHandler({
+    server: options.server,
+    clock: options.clock,
+    limits,
+    logControl: log,
+    ...(options.authorize === undefined ? {} : { authorize: options.authorize }),
+    onInternalError: (error, match) => log.error(`${match.operation}: ${describe(error)}`),
+  })
+  const respond = async ({ req }: Context): Promise<Response> => {
+    const request = req.raw
+    const reply = await handle({
+      method: request.method,
+      path: pathOf(request.url),
+      header: (name) => request.headers.get(name) ?? undefined,
+      body: () => readBody(request, limits),
+      signal: request.signal,
+    })
+    return toResponse(reply)
+  }
+  const app = new Hono({ strict: true })
+  for (const route of ROUTES) app.on([...route.methods], route.path, respond)
+  app.notFound(respond)
+  return app
+}
+
+/** The path of an absolute URL, undecoded and without its query. */
+function pathOf(url: string): string {
+  const start = url.indexOf('/', url.indexOf('://') + 3)
+  if (start < 0) return '/'
+  const query = url.search(/[?#]/)
+  return query < 0 ? url.slice(start) : url.slice(start, query)
+}
+
+function toResponse(reply: RestResponse): Response {
+  const { status, body } = reply
+  // Responses take one body; parts may be views on memory that is used again, so they are copied before it is released.
+  let size = 0
+  for (const part of body) size += part.length
+  let bytes = body.length === 1 && reply.release === undefined ? body[0] : undefined
+  if (bytes === undefined) {
+    bytes = new Uint8Array(size)
+    let at = 0
+    for (const part of body) {
+      bytes.set(part, at)
+      at += part.length
+    }
+    reply.release?.()
+  }
+  return new Response(bytes as Uint8Array<ArrayBuffer>, {
+    status,
+    headers: { ...reply.headers, 'Content-Length': String(size) },
+  })
+}
+
+function describe(error: unknown): string {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
+  return cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
+}

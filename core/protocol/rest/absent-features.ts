@@ -1,0 +1,60 @@
+import { ServerError } from '../../errors.ts'
+import type { InferenceServer } from '../../server-types.ts'
+import { invalid } from './json-value.ts'
+import { emptyReply, jsonReply } from './replies.ts'
+import type { RouteParams } from './routes.ts'
+import type { RestResponse } from './types.ts'
+
+/**
+ * Routes of features this server does not have. Where nothing is the true answer, it is Triton's; where something would
+ * have to happen, it is 501 with what is missing.
+ */
+
+const NO_TRACING =
+  '{"trace_level":["OFF"],"trace_rate":"1000","trace_count":"-1","log_frequency":"0","trace_file":"","trace_mode":"triton"}'
+
+interface AbsentContext {
+  readonly server: InferenceServer
+}
+
+export function generate({ server }: AbsentContext, { model, version }: RouteParams): RestResponse {
+  server.model(model ?? '', version ?? '')
+  throw new ServerError('UNSUPPORTED', 'this server does not support the generate extension')
+}
+
+export function traceSetting(
+  { server }: AbsentContext,
+  { model }: RouteParams,
+  request: { readonly method: string },
+): RestResponse {
+  if (model !== undefined && !server.modelReady(model, '')) {
+    throw invalid(`Request for unknown model : ${model}`)
+  }
+  if (request.method === 'GET') return jsonReply(NO_TRACING)
+  throw new ServerError('UNSUPPORTED', 'this server does not support trace')
+}
+
+export function sharedMemoryStatus(
+  kind: 'system' | 'cuda',
+): (context: AbsentContext, params: RouteParams) => RestResponse {
+  return (_context, { region }) => {
+    if (region === undefined) return jsonReply('[]')
+    throw new ServerError('NOT_FOUND', `Unable to find ${kind} shared memory region: '${region}'`)
+  }
+}
+
+export function sharedMemoryRegister(
+  kind: 'system' | 'cuda',
+): (context: AbsentContext, params: RouteParams) => RestResponse {
+  return (_context, { region }) => {
+    if (region === undefined) {
+      throw invalid(`'region name' is necessary to register ${kind} shared memory region`)
+    }
+    throw new ServerError('UNSUPPORTED', `this server does not support ${kind} shared memory`)
+  }
+}
+
+/** Nothing is registered, so nothing is left after it. */
+export function sharedMemoryUnregister(): RestResponse {
+  return emptyReply()
+}

@@ -1,0 +1,156 @@
+import { ServerError } from '../../errors.ts'
+import {
+  InferRequest,
+  type InferRequestOptions,
+  type InferResponse,
+  type ResponseSink,
+} from '../../infer.ts'
+import type { Clock } from '../../platform.ts'
+import type { InferenceServer, ServedModel } from '../../server-types.ts'
+import type { ProtocolLimits } from '../limits.ts'
+import {
+  ACCEPTED_ENCODINGS,
+  deflate,
+  inflate,
+  requestEncoding,
+  responseEncoding,
+} from './content-encoding.ts'
+import { decodeInferRequest } from './decode-request.ts'
+import { parseHeaderLength } from './header-length.ts'
+import { encodeInferResponse } from './infer-response.ts'
+import { errorReply } from './replies.ts'
+import type { RouteParams } from './routes.ts'
+import type { EncodedResponse, RestRequest, RestResponse } from './types.ts'
+
+export interface InferContext {
+  readonly server: InferenceServer
+  readonly clock: Clock
+  readonly limits: ProtocolLimits
+}
+
+/** `POST …/infer`, from the unread body to the answer. Errors are thrown. */
+export async function handleInfer(
+  context: InferContext,
+  params: RouteParams,
+  request: RestRequest,
+): Promise<RestResponse> {
+  const { server, clock, limits } = context
+  const model = server.model(params.model ?? '', params.version ?? '')
+  checkNotDecoupled(model)
+  let body: Uint8Array
+  try {
+    const encoding = requestEncoding(request.header('content-encoding'))
+    body = await inflate(await request.body(), encoding, limits)
+  } catch (error) {
+    if (!(error instanceof ServerError) || error.code !== 'UNSUPPORTED') throw error
+    return errorReply(error, { 'Accept-Encoding': ACCEPTED_ENCODINGS })
+  }
+  const headerLength = parseHeaderLength(
+    request.header('inference-header-content-length'),
+    body.length,
+  )
+  const { options, format } = decodeInferRequest(body, headerLength, model, limits)
+  const response = await inferOnce(model, options, clock, request.signal)
+  try {
+    const id = options.id ?? ''
+    const encoded = encodeInferResponse({ model, id, format, response, limits })
+    return await packed(encoded, request, response.release)
+  } catch (error) {
+    response.release?.()
+    throw error
+  }
+}
+
+export function checkNotDecoupled(model: ServedModel): void {
+  if (model.config.model_transaction_policy?.decoupled === true) {
+    throw new ServerError(
+      'UNSUPPORTED',
+      "HTTP end point doesn't support models with decoupled transaction policy",
+    )
+  }
+}
+
+/** Runs one request and waits for its one response; when `signal` is aborted the request is cancelled. */
+export function inferOnce(
+  model: ServedModel,
+  options: InferRequestOptions,
+  clock: Clock,
+  signal: AbortSignal | undefined,
+): Promise<InferResponse> {
+  return new Promise((resolve, reject) => {
+    const sink = new SingleResponse(resolve, reject)
+    const request = new InferRequest(options, sink)
+    model.check(request)
+    request.startNs = clock.now()
+    if (signal !== undefined) {
+      const cancel = (): void => request.cancel()
+      sink.settled = () => signal.removeEventListener('abort', cancel)
+      signal.addEventListener('abort', cancel, { once: true })
+      if (signal.aborted) request.cancel()
+    }
+    model.submit(request)
+  })
+}
+
+class SingleResponse implements ResponseSink {
+  settled: (() => void) | null = null
+  readonly #resolve: (response: InferResponse) => void
+  readonly #reject: (error: ServerError) => void
+  #responses = 0
+  #first: InferResponse | null = null
+
+  constructor(resolve: (response: InferResponse) => void, reject: (error: ServerError) => void) {
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  answer(_request: InferRequest, answer: InferResponse | ServerError | null, final: boolean): void {
+    if (answer instanceof ServerError) {
+      this.#first?.release?.()
+      this.settled?.()
+      this.#reject(answer)
+      return
+    }
+    if (answer !== null) {
+      this.#responses++
+      if (this.#first === null) this.#first = answer
+      else answer.release?.()
+    }
+    if (!final) return
+    this.settled?.()
+    if (this.#first !== null && this.#responses === 1) {
+      this.#resolve(this.#first)
+      return
+    }
+    this.#first?.release?.()
+    this.#reject(new ServerError('INTERNAL', `expected a single response, got ${this.#responses}`))
+  }
+}
+
+/** Head and parts of an infer reply, packed as the client asked; a packing that fails sends them as they are. */
+async function packed(
+  encoded: EncodedResponse,
+  request: RestRequest,
+  release: (() => void) | undefined,
+): Promise<RestResponse> {
+  const headers: Record<string, string> = encoded.binary
+    ? {
+        'Content-Type': 'application/octet-stream',
+        'Inference-Header-Content-Length': String(encoded.json.length),
+      }
+    : { 'Content-Type': 'application/json' }
+  const body = [encoded.json, ...encoded.tails]
+  const encoding = responseEncoding(request.header('accept-encoding'))
+  if (encoding !== 'identity') {
+    const smaller = await deflate(body, encoding).catch(() => null)
+    if (smaller !== null) {
+      release?.()
+      return {
+        status: 200,
+        headers: { ...headers, 'Content-Encoding': encoding },
+        body: [smaller],
+      }
+    }
+  }
+  return { status: 200, headers, body, ...(release === undefined ? {} : { release }) }
+}
