@@ -100,13 +100,13 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
   async function shutDown(timeoutMs: number): Promise<void> {
     accepting = false
     routes.clear()
-    await poller?.close()
     platform.log.info('Waiting for in-flight requests to complete.')
     let cancel = (): void => {}
     const timeUp = new Promise<true>((resolve) => {
       cancel = platform.clock.after(timeoutMs * 1e6, () => resolve(true))
     })
-    const expired = await Promise.race([manager.close().then(() => false), timeUp])
+    const closed = Promise.all([manager.close(), poller?.close()])
+    const expired = await Promise.race([closed.then(() => false), timeUp])
     cancel()
     if (!expired) return
     platform.log.error('Exit timeout expired. Exiting immediately.')

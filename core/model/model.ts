@@ -126,7 +126,8 @@ export class LoadedModel implements ServedModel {
       })
     }
     this.#closed = true
-    await this.#scheduler.close()
+    // A scheduler or an instance that fails to close must not keep the rest open.
+    await Promise.allSettled([this.#scheduler.close()])
     await closeAll(this.#instances, this.#backendModel)
   }
 }

@@ -10,7 +10,7 @@ import { modelPath } from './layout.ts'
 import { ModelRecord } from './lifecycle.ts'
 import { Loader } from './loader.ts'
 import { findModel, inlineModel, type ModelPlan, type PlanOptions, planModel } from './plan.ts'
-import { scanRepositories } from './scan.ts'
+import { afterFaults, scanRepositories } from './scan.ts'
 import { MAX_MODELS, type ModelFiles } from './snapshot.ts'
 import { statusText } from './status-text.ts'
 
@@ -121,18 +121,20 @@ export class RepositoryManager {
   async poll(): Promise<void> {
     const { log } = this.#options.platform
     const scan = await scanRepositories(this.#planOptions())
-    // A repository that could not be read says nothing about its models: they stay as they are.
-    if (this.#abort.signal.aborted || scan.problems.length > 0) return
-    const { added, changed, removed } = diffRepository(this.#seen, scan.models)
-    this.#seen = scan.models
+    if (this.#abort.signal.aborted) return
+    const models = afterFaults(scan, this.#seen)
+    const { added, changed, removed } = diffRepository(this.#seen, models)
+    this.#seen = models
     const loads = [...added, ...changed].map(async (name) => {
-      const files = scan.models.get(name)
+      const files = models.get(name)
       if (files !== undefined) await this.#apply(name, async () => files)
     })
     const unloads = removed.map((name) =>
       this.#take(name, { problem: scan.broken.get(name) ?? '' }),
     )
-    for (const [name, problem] of scan.broken) this.#record(name).problem = problem
+    for (const [name, problem] of scan.broken) {
+      if (!models.has(name)) this.#record(name).problem = problem
+    }
     for (const one of await Promise.allSettled([...loads, ...unloads])) {
       if (one.status === 'rejected') log.error(messageOf(one.reason).trimEnd())
     }

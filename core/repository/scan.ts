@@ -1,4 +1,5 @@
 import { messageOf, ServerError } from '../errors.ts'
+import type { ModelStore } from '../platform.ts'
 import { createGate } from './gate.ts'
 import type { PlanOptions } from './plan.ts'
 import { listModels, type ModelFiles, scanModel } from './snapshot.ts'
@@ -16,6 +17,8 @@ export interface RepositoryScan {
   readonly broken: ReadonlyMap<string, string>
   /** Repositories that could not be read, one line each. */
   readonly problems: readonly string[]
+  /** Whose models nothing is known about, because it could not be read. */
+  readonly unread: ReadonlySet<ModelStore>
 }
 
 /** Scans every repository. Never throws: what is wrong is in the result and in the log. */
@@ -23,6 +26,7 @@ export async function scanRepositories(options: PlanOptions): Promise<Repository
   const models = new Map<string, ModelFiles>()
   const broken = new Map<string, string>()
   const problems: string[] = []
+  const unread = new Set<ModelStore>()
   const gate = createGate(PARALLEL_FOLDERS)
   for (const store of options.stores) {
     try {
@@ -48,6 +52,7 @@ export async function scanRepositories(options: PlanOptions): Promise<Repository
       const line = `failed to poll model repository '${store.root}': ${messageOf(error)}`
       options.log.error(line)
       problems.push(line)
+      unread.add(store)
     }
   }
   for (const [name, reason] of broken) {
@@ -56,5 +61,22 @@ export async function scanRepositories(options: PlanOptions): Promise<Repository
       options.log.error(`failed to poll model '${name}': not unique across all model repositories`)
     }
   }
-  return { models, broken, problems }
+  return { models, broken, problems, unread }
+}
+
+/**
+ * `scan` as the successor of `before`: what could not be read this time is taken as unchanged, so that a disk or a network
+ * that fails for a while takes no model down.
+ */
+export function afterFaults(
+  scan: RepositoryScan,
+  before: ReadonlyMap<string, ModelFiles>,
+): ReadonlyMap<string, ModelFiles> {
+  const models = new Map(scan.models)
+  for (const [name, files] of before) {
+    const reason = scan.broken.get(name)
+    const unreadable = reason !== undefined && reason !== DUPLICATE_REASON
+    if (unreadable || (scan.unread.has(files.store) && !models.has(name))) models.set(name, files)
+  }
+  return models
 }

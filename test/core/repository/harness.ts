@@ -1,7 +1,6 @@
-import type { Backend } from '../../../core/backend/types.ts'
 import { ServerError } from '../../../core/errors.ts'
 import { InferRequest, type InferResponse } from '../../../core/infer.ts'
-import type { Log } from '../../../core/platform.ts'
+import type { Log, ModelStore } from '../../../core/platform.ts'
 import { fileMapStore } from '../../../core/repository/file-map.ts'
 import { createServer, type Server } from '../../../core/server.ts'
 import type { ServerOptions } from '../../../core/server-options.ts'
@@ -115,7 +114,8 @@ export async function startServer(setup: {
   readonly repositories: readonly Repository[]
   readonly options?: ServerOptions
   readonly backend?: FakeBackend
-  readonly backends?: readonly Backend[]
+  /** In place of memory stores over `repositories`. */
+  readonly stores?: readonly ModelStore[]
   readonly clock?: FakeClock
 }): Promise<Harness> {
   const clock = setup.clock ?? createTurnClock()
@@ -123,8 +123,10 @@ export async function startServer(setup: {
   const backend = setup.backend ?? createFakeBackend()
   const server = await createServer({
     platform: { clock, log },
-    stores: setup.repositories.map(({ files }, i) => fileMapStore({ root: `root${i}`, files })),
-    backends: [backend, ...(setup.backends ?? [])],
+    stores:
+      setup.stores ??
+      setup.repositories.map(({ files }, i) => fileMapStore({ root: `root${i}`, files })),
+    backends: [backend],
     ...(setup.options === undefined ? {} : { options: setup.options }),
   })
   return { server, clock, log, backend }

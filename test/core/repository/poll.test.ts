@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { fileMapStore } from '../../../core/repository/file-map.ts'
 import { startPolling } from '../../../core/repository/poll.ts'
 import { createFakeBackend } from '../../helpers/fake-backend.ts'
 import {
@@ -121,6 +122,40 @@ describe('model control poll', () => {
     clock.advance(2e9)
     await turns()
     expect(server.modelReady('m', '')).toBe(true)
+    await server.close()
+  })
+
+  it('takes no model down because a repository or a folder cannot be read for a while', async () => {
+    const [first, second] = [createRepository(modelFiles('a')), createRepository(modelFiles('b'))]
+    let fault: string | undefined
+    const stores = [first, second].map(({ files }, i) => {
+      const store = fileMapStore({ root: `root${i}`, files })
+      return {
+        ...store,
+        list: async (path: string) => {
+          if (fault === `${store.root}/${path}`) throw new Error('EIO')
+          return store.list(path)
+        },
+      }
+    })
+    const { server, clock, log } = await startServer({ repositories: [], stores, options: POLL })
+    const a = server.model('a', '')
+    for (fault of ['root0/', 'root0/a', 'root0/a/1']) {
+      clock.advance(2e9)
+      await turns()
+      expect(server.model('a', ''), fault).toBe(a)
+      expect(server.ready()).toBe(true)
+    }
+    expect(log.lines.some((line) => line.includes('EIO'))).toBe(true)
+    second.put(modelFiles('c'))
+    clock.advance(2e9)
+    await turns()
+    expect(server.modelReady('c', ''), 'the other repository is still looked after').toBe(true)
+    fault = undefined
+    first.remove('a')
+    clock.advance(2e9)
+    await turns()
+    expect(server.modelReady('a', '')).toBe(false)
     await server.close()
   })
 
