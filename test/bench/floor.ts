@@ -12,7 +12,7 @@ const model = BENCH_MODELS.find((candidate) => candidate.base === base)
 if (path === undefined || model === undefined)
   throw new Error('usage: floor.ts MODEL.onnx BASE [PORT]')
 
-const session = openBare(path, model.inputs, model.outputs)
+const session = await openBare(path, model.inputs, model.outputs)
 const output = session.outputs[0] as Uint8Array
 const { name, datatype, shape } = model.outputs[0] as (typeof model.outputs)[0]
 const head = Buffer.from(

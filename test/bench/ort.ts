@@ -1,6 +1,5 @@
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
-import koffi, { type KoffiFunc } from 'koffi'
+import { allocate, type Memory } from '../../native/onnxruntime/memory.ts'
+import { loadOnnxRuntime } from '../../native/onnxruntime/runtime.ts'
 
 /** One tensor of a fixed shape. */
 export interface FixedTensor {
@@ -16,117 +15,84 @@ export interface BareSession {
   run(): void
   /** The same on libuv's pool. */
   runAsync(): Promise<void>
+  /** A second set of buffers on the same session, for runs that overlap. */
+  clone(): BareSession
 }
 
-const LOG_WARNING = 2
-const API_VERSION = 20
-const TABLE_LENGTH = 80
+// ONNXTensorElementDataType and element size.
 const ELEMENTS = { FP32: { type: 1, size: 4 }, INT64: { type: 7, size: 8 } } as const
 
-// Places in the OrtApi table (onnxruntime_c_api.h), which only ever grows at its end.
-const FUNCTIONS = {
-  GetErrorMessage: [2, 'const char *', ['void *']],
-  CreateEnv: [3, 'void *', ['int', 'const char *', 'void *']],
-  CreateSession: [7, 'void *', ['void *', 'const char *', 'void *', 'void *']],
-  Run: [
-    9,
-    'void *',
-    ['void *', 'void *', 'void *', 'void *', 'size_t', 'void *', 'size_t', 'void *'],
-  ],
-  CreateSessionOptions: [10, 'void *', ['void *']],
-  SetIntraOpNumThreads: [24, 'void *', ['void *', 'int']],
-  SetInterOpNumThreads: [25, 'void *', ['void *', 'int']],
-  CreateTensorWithData: [
-    49,
-    'void *',
-    ['void *', 'void *', 'size_t', 'void *', 'size_t', 'int', 'void *'],
-  ],
-  CreateCpuMemoryInfo: [69, 'void *', ['int', 'int', 'void *']],
-} as const satisfies Record<string, readonly [number, string, readonly string[]]>
-
-type Name = keyof typeof FUNCTIONS
-type Foreign = KoffiFunc<(...args: unknown[]) => bigint | null>
-
-// The library stays mapped as long as somebody holds its handle and its functions.
-const pinned: unknown[] = []
-
-function api(): Record<Name, Foreign> {
-  const root = dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'))
-  const names: Record<string, string> = { linux: 'libonnxruntime.so.1' }
-  const file = names[process.platform]
-  if (file === undefined) throw new Error(`the bench does not run on ${process.platform}`)
-  const library = koffi.load(join(root, 'bin/napi-v6', process.platform, process.arch, file))
-  const base = library.func('void *OrtGetApiBase()')()
-  const getApi = koffi.decode(koffi.decode(base, 'void *'), koffi.proto('void *', ['uint32_t']))
-  const table = koffi.decode(getApi(API_VERSION), 'void *', TABLE_LENGTH) as bigint[]
-  const functions = Object.fromEntries(
-    Object.entries(FUNCTIONS).map(([name, [at, result, args]]) => [
-      name,
-      koffi.decode(table[at] as bigint, koffi.proto(result, [...args])) as Foreign,
-    ]),
-  ) as Record<Name, Foreign>
-  pinned.push(library, functions)
-  return functions
-}
-
-/** Opens `path` with one thread on the ONNX Runtime that `onnxruntime-node` ships, and nothing between. */
-export function openBare(
+/** Opens `path` with one thread and nothing between the caller and ONNX Runtime's `Run`. */
+export async function openBare(
   path: string,
   inputs: readonly FixedTensor[],
   outputs: readonly FixedTensor[],
-): BareSession {
-  const ort = api()
-  const check = (status: bigint | null): void => {
-    if (status !== null) throw new Error(String(ort.GetErrorMessage(status)))
+): Promise<BareSession> {
+  const ort = loadOnnxRuntime()
+  const env = ort.openEnv()
+  const session = await ort.openSession({
+    env,
+    model: path,
+    settings: { intraOpThreads: 1, interOpThreads: 1, graphLevel: 99 },
+  })
+  const pointers = (values: readonly number[]): Memory => {
+    const memory = allocate(values.length * 8)
+    new BigUint64Array(memory.bytes.buffer).set(values.map(BigInt))
+    return memory
   }
-  const made = (name: Name, ...args: unknown[]): bigint => {
-    const slot = new BigUint64Array(1)
-    check(ort[name](...args, slot))
-    return slot[0] as bigint
-  }
-  const env = made('CreateEnv', LOG_WARNING, 'bench')
-  const options = made('CreateSessionOptions')
-  check(ort.SetIntraOpNumThreads(options, 1))
-  check(ort.SetInterOpNumThreads(options, 1))
-  const session = made('CreateSession', env, path, options)
-  const memory = made('CreateCpuMemoryInfo', 0, 0)
   const side = (tensors: readonly FixedTensor[]) => {
-    const texts = tensors.map((tensor) => Buffer.from(`${tensor.name}\0`))
-    const data = tensors.map((tensor) => {
-      const count = tensor.shape.reduce((product, dim) => product * dim, 1)
-      return new Uint8Array(count * ELEMENTS[tensor.datatype].size)
+    const names = tensors.map(({ name }) => {
+      const text = allocate(Buffer.byteLength(name) + 1)
+      text.bytes.fill(0)
+      text.bytes.set(Buffer.from(name))
+      return text
     })
-    const values = tensors.map((tensor, i) => {
-      const bytes = data[i] as Uint8Array
-      const shape = BigInt64Array.from(tensor.shape, BigInt)
-      const type = ELEMENTS[tensor.datatype].type
-      return made('CreateTensorWithData', memory, bytes, bytes.length, shape, shape.length, type)
+    const data = tensors.map(({ datatype, shape }) => {
+      const count = shape.reduce((product, dim) => product * dim, 1)
+      return allocate(count * ELEMENTS[datatype].size)
     })
-    pinned.push(texts, data)
+    const values = tensors.map(({ datatype, shape }, i) => {
+      const { address, bytes } = data[i] as Memory
+      return ort.tensor(address, bytes.length, shape, ELEMENTS[datatype].type)
+    })
     return {
       data,
-      names: BigUint64Array.from(texts, (text) => koffi.address(text)),
-      values: BigUint64Array.from(values),
+      names: pointers(names.map((name) => name.address)),
+      values: pointers(values),
+      kept: names,
     }
   }
-  const [from, to] = [side(inputs), side(outputs)]
-  const args = [session, null, from.names, from.values, inputs.length, to.names] as const
-  const { Run } = ort
-  return {
-    inputs: from.data,
-    outputs: to.data,
-    run: () => check(Run(...args, outputs.length, to.values)),
-    runAsync: () =>
-      new Promise((resolve, reject) => {
-        Run.async(...args, outputs.length, to.values, (error: unknown, status: bigint | null) => {
-          if (error) return reject(error)
-          try {
-            check(status)
-            resolve()
-          } catch (failure) {
-            reject(failure)
-          }
-        })
-      }),
+  const make = (): BareSession => {
+    const [from, to] = [side(inputs), side(outputs)]
+    const { run } = ort.api
+    const args = [
+      session.pointer,
+      0,
+      from.names.address,
+      from.values.address,
+      inputs.length,
+      to.names.address,
+      outputs.length,
+      to.values.address,
+    ] as const
+    return {
+      inputs: from.data.map(({ bytes }) => bytes),
+      outputs: to.data.map(({ bytes }) => bytes),
+      run: () => ort.api.check(run(...args)),
+      runAsync: () =>
+        new Promise((resolve, reject) => {
+          run.async(...args, (error: Error | null, status: number) => {
+            // Names and values must outlive the call.
+            if (error !== null || from.kept.length !== inputs.length) return reject(error)
+            try {
+              resolve(ort.api.check(status))
+            } catch (failure) {
+              reject(failure)
+            }
+          })
+        }),
+      clone: make,
+    }
   }
+  return make()
 }

@@ -1,15 +1,70 @@
-/** A server with the recorded repository and flags. */
+import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { onnxBackend } from '../../adapters/backends/onnx.ts'
+import { createApp } from '../../adapters/http/app.ts'
+import { startHttp } from '../../adapters/http/node/listener.ts'
+import { nodeClock } from '../../adapters/platform/clock.ts'
+import { diskStore } from '../../adapters/stores/disk.ts'
+import { identityBackend } from '../../core/backend/identity.ts'
+import { createLog } from '../../core/log.ts'
+import { DEFAULT_PROTOCOL_LIMITS } from '../../core/protocol/limits.ts'
+import { createServer } from '../../core/server.ts'
+import type { ServerOptions } from '../../core/server-options.ts'
+
+/** A running server. */
 export interface Target {
   readonly url: string
+  /** What it logged. */
+  readonly log: readonly string[]
   close(): Promise<void>
 }
 
+const CLOSE_MS = 10_000
+const RECORDED = fileURLToPath(new URL('../fixtures/recorded/repository', import.meta.url))
+
+/** This project's server, whole and in this process: disk store, ONNX backend, HTTP listener on a free port. */
+export async function startServer(root: string, options: ServerOptions): Promise<Target> {
+  const clock = nodeClock()
+  const lines: string[] = []
+  const log = createLog({ write: (text) => lines.push(text), epochUs: () => 0, pid: process.pid })
+  const server = await createServer({
+    platform: { clock, log },
+    stores: [diskStore({ root })],
+    backends: [onnxBackend({ clock }), identityBackend({ clock })],
+    options,
+  })
+  const limits = DEFAULT_PROTOCOL_LIMITS
+  const app = createApp({ server, clock, log, logControl: log, limits })
+  const address = '127.0.0.1'
+  const listener = await startHttp({ server, app, clock, log, limits, address, port: 0 })
+  return {
+    url: `http://${address}:${listener.port}`,
+    log: lines,
+    close: async () => {
+      await listener.close(CLOSE_MS)
+      await server.close(CLOSE_MS)
+    },
+  }
+}
+
 /**
- * The server of `NEREID_TARGET_URL` (the real Triton, see `triton/start.sh`), or this project's own, whole and in this
- * process: disk store, ONNX backend, HTTP listener on a free port.
+ * The server of `NEREID_TARGET_URL` (the real Triton, see `triton/start.sh`), or this project's own with the recorded
+ * flags on a copy of the recorded repository, without the ensembles, which are not served yet.
  */
 export async function startTarget(): Promise<Target> {
   const url = process.env['NEREID_TARGET_URL']
-  if (url !== undefined) return { url, close: async () => {} }
-  throw new Error('no server yet')
+  if (url !== undefined) return { url, log: [], close: async () => {} }
+  const folder = await mkdtemp(join(tmpdir(), 'nereid-conformance-'))
+  const root = join(folder, 'repository')
+  await cp(RECORDED, root, { recursive: true, filter: (path) => !/^ens_/.test(basename(path)) })
+  const target = await startServer(root, { modelControlMode: 'explicit', loadModels: ['*'] })
+  return {
+    ...target,
+    close: async () => {
+      await target.close()
+      await rm(folder, { recursive: true })
+    },
+  }
 }
