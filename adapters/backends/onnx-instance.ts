@@ -200,17 +200,17 @@ export class OnnxInstance implements Instance {
     const { plan, marks } = running
     marks.outputStartNs = this.#clock.now()
     const terminated = this.#runOptions.reset()
-    if (error === null && status === 0) {
+    if (error === null && status === 0 && plan.wroteOutputs()) {
       const ns = marks.outputStartNs - marks.inputEndNs
       if (running.inline) plan.pace.ranInline(ns)
       else plan.pace.ranAsync(ns)
       this.#settle(running, () => plan.takeOutputs(this.#slab))
       return
     }
-    const failure = error === null ? this.#ort.api.error(status) : error
+    const failure = error === null && status !== 0 ? this.#ort.api.error(status) : error
     plan.dropOutputs()
     if (!terminated && plan.presumes) {
-      // The outputs may only have another shape than last time: once more, into memory of ONNX Runtime's.
+      // The outputs may only have another shape than last time, or cannot be placed: once more, into memory of ONNX Runtime's.
       plan.forgetShapes()
       plan.prepareOutputs()
       this.#run(plan, running.inline)

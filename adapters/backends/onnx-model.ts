@@ -157,7 +157,16 @@ class OnnxModel implements BackendModel {
       })
     } catch (error) {
       if (signal?.aborted === true) throw error
-      throw onnxError(error)
+      const failure = onnxError(error)
+      const wanted = settings.providers.map((provider) => provider.name)
+      if (wanted.length === 0) throw failure
+      throw new ServerError(
+        failure.code,
+        `instance '${placement.name}' of model '${source.name}' asks for ${wanted.join(', ')}: ` +
+          `${failure.message.trim()}; libraries of execution providers belong beside ${ort.path}, ` +
+          'without them use KIND_CPU and no execution accelerators',
+        { cause: error },
+      )
     }
   }
 }

@@ -13,6 +13,9 @@ const POOLED_BUFFERS = 4
 /** Small outputs share slabs, so that most responses allocate nothing. One response can keep one slab alive. */
 const SLAB_BYTES = 16 * 1024
 
+/** What fills a buffer that ONNX Runtime is to write for the first time. */
+const UNWRITTEN = 0xa5
+
 /** Hands out small pieces of memory that are never written again. */
 export class Slab {
   #buffer: ArrayBuffer = new ArrayBuffer(SLAB_BYTES)
@@ -76,6 +79,20 @@ export class KnownOutput {
     return this.#currentValue
   }
 
+  /** Between {@link begin} and the first run: marks the buffer, so that {@link written} can tell. */
+  mark(): void {
+    this.#target?.fill(UNWRITTEN)
+  }
+
+  /**
+   * Whether the run wrote the marked buffer. ONNX Runtime silently leaves it alone where a graph hands out one of its
+   * inputs or initializers as an output (also one that constant folding made).
+   */
+  written(): boolean {
+    const target = this.#target
+    return target === undefined || this.bytes === 0 || target.some((byte) => byte !== UNWRITTEN)
+  }
+
   /** After the run: the tensor, and the large buffer it lies in, which {@link recycle} takes back. */
   take(slab: Slab): { tensor: Tensor; memory: Memory | null } {
     const { name, datatype, shownShape: shape } = this
@@ -106,6 +123,10 @@ export class KnownOutput {
       this.#ort.api.releaseValue(this.#small.value)
       this.#small.value = 0
     }
+  }
+
+  get #target(): Uint8Array | undefined {
+    return this.#small !== null ? this.#small.view : this.#current?.bytes.subarray(0, this.bytes)
   }
 
   #endLarge(): void {

@@ -49,6 +49,8 @@ export class Plan {
   readonly inputValues: PointerTable
   readonly outputNames: PointerTable
   readonly outputValues: PointerTable
+  /** True once a run was seen to write the memory it was given. */
+  #proven = false
   /** Set when a run wrote other shapes than the one before: ONNX Runtime allocates every time. */
   varying = false
   readonly #ort: OnnxRuntime
@@ -101,6 +103,15 @@ export class Plan {
     for (let i = 0; i < this.#known.length; i++) {
       this.outputValues.set(i, this.#known[i]?.begin() ?? 0)
     }
+    if (!this.#proven) for (const output of this.#known) output?.mark()
+  }
+
+  /** After a successful run: false when it left memory unwritten that it was given for an output. */
+  wroteOutputs(): boolean {
+    if (this.#proven) return true
+    if (!this.presumes) return true
+    this.#proven = this.#known.every((output) => output === null || output.written())
+    return this.#proven
   }
 
   endInputs(): void {
