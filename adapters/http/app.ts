@@ -1,5 +1,5 @@
 import { type Context, Hono } from 'hono'
-import type { Clock, Log } from '../../core/platform.ts'
+import type { Log } from '../../core/platform.ts'
 import type { ProtocolLimits } from '../../core/protocol/limits.ts'
 import { createRestHandler, type RestOptions } from '../../core/protocol/rest/handlers.ts'
 import { ROUTES } from '../../core/protocol/rest/routes.ts'
@@ -9,7 +9,6 @@ import { readBody } from './read-body.ts'
 
 export interface AppOptions {
   readonly server: InferenceServer
-  readonly clock: Clock
   /** Where errors of ours go, and what `/v2/logging` controls. */
   readonly log: Log & LogControl
   readonly limits: ProtocolLimits
@@ -25,7 +24,6 @@ export function createApp(options: AppOptions): Hono {
   const { log, limits } = options
   const handle = createRestHandler({
     server: options.server,
-    clock: options.clock,
     limits,
     logControl: log,
     ...(options.authorize === undefined ? {} : { authorize: options.authorize }),

@@ -5,7 +5,6 @@ import {
   type InferResponse,
   type ResponseSink,
 } from '../../infer.ts'
-import type { Clock } from '../../platform.ts'
 import type { InferenceServer, ServedModel } from '../../server-types.ts'
 import type { ProtocolLimits } from '../limits.ts'
 import {
@@ -24,7 +23,6 @@ import type { EncodedResponse, RestRequest, RestResponse } from './types.ts'
 
 export interface InferContext {
   readonly server: InferenceServer
-  readonly clock: Clock
   readonly limits: ProtocolLimits
 }
 
@@ -34,7 +32,7 @@ export async function handleInfer(
   params: RouteParams,
   request: RestRequest,
 ): Promise<RestResponse> {
-  const { server, clock, limits } = context
+  const { server, limits } = context
   const model = server.model(params.model ?? '', params.version ?? '')
   checkNotDecoupled(model)
   let body: Uint8Array
@@ -50,7 +48,7 @@ export async function handleInfer(
     body.length,
   )
   const { options, format } = decodeInferRequest(body, headerLength, model, limits)
-  const response = await inferOnce(model, options, clock, request.signal)
+  const response = await inferOnce(model, options, request.signal)
   try {
     const id = options.id ?? ''
     const encoded = encodeInferResponse({ model, id, format, response, limits })
@@ -74,14 +72,12 @@ export function checkNotDecoupled(model: ServedModel): void {
 export function inferOnce(
   model: ServedModel,
   options: InferRequestOptions,
-  clock: Clock,
   signal: AbortSignal | undefined,
 ): Promise<InferResponse> {
   return new Promise((resolve, reject) => {
     const sink = new SingleResponse(resolve, reject)
     const request = new InferRequest(options, sink)
     model.check(request)
-    request.startNs = clock.now()
     if (signal !== undefined) {
       const cancel = (): void => request.cancel()
       sink.settled = () => signal.removeEventListener('abort', cancel)

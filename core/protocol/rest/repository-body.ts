@@ -8,11 +8,7 @@ const FILE_PREFIX = 'file:'
 /** The body of an index request: whether only ready models are wanted. An empty body says nothing. */
 export function parseIndexBody(body: Uint8Array, limits: ProtocolLimits): boolean {
   const ready = find(parseBody(body, limits), 'ready')
-  if (ready === undefined) return false
-  if (typeof ready !== 'boolean') {
-    throw invalid("Invalid value for 'ready': expected a boolean")
-  }
-  return ready
+  return ready === undefined ? false : asBoolean(ready)
 }
 
 /** The body of a load request: a config and files that take the place of the repository's. */
