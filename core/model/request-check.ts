@@ -134,7 +134,7 @@ function checkInput(checked: CheckedInput): Tensor {
   if (!fits(item, plan.dims)) throw texts.shape(request, input, plan, batches)
 
   const inner = plan.reshape === null ? item : reshaped(item, plan)
-  const shape = hasRows && rows > 0 ? [rows, ...inner] : inner
+  const shape = hasRows && rows !== 0 ? [rows, ...inner] : inner
   if (!plan.skipsSize) {
     const expected = expectedSize(checked, shape)
     if (plan.elementSize === 0) checkStrings(checked, expected)
