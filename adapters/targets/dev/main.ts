@@ -7,7 +7,7 @@ import { chooseRepositories } from '../../cli/repositories.ts'
 import { runServer, StartError } from '../../cli/run.ts'
 import { exitOnSignals } from '../../cli/signals.ts'
 import { nodePlatform } from '../../platform/node.ts'
-import { composeDev } from './compose.ts'
+import { composeDev, type DevServer } from './compose.ts'
 
 /** Models are looked at this often: a change is served before the next try by hand. */
 const DEV_FLAGS = ['--model-control-mode=poll', '--repository-poll-secs=1', '--exit-on-error=false']
@@ -30,12 +30,12 @@ if (repositories.problem !== '') {
   process.exit(1)
 }
 
-const { app, parts } = await composeDev({ options, platform, repositories: repositories.paths })
+const dev = await composeDev({ options, platform, repositories: repositories.paths })
 
 if (isMain) {
   const terminal = process.stderr.isTTY === true
   const now = (): number => performance.now()
-  const run = { options, parts, warnings, nodeVersion: process.version, terminal, now }
+  const run = { options, parts: dev.parts, warnings, nodeVersion: process.version, terminal, now }
   const running = await runServer(run).catch((error: unknown) => {
     if (!(error instanceof StartError)) throw error
     process.exit(1)
@@ -44,4 +44,5 @@ if (isMain) {
 }
 
 /** The server's own app, for tools that bring their own listener: `hono serve adapters/targets/dev/main.ts`. */
+const app: DevServer['app'] = dev.app
 export default app

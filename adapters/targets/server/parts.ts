@@ -3,6 +3,7 @@ import { identityBackend } from '../../../core/backend/identity.ts'
 import { DEFAULT_PROTOCOL_LIMITS } from '../../../core/protocol/limits.ts'
 import { createServer } from '../../../core/server.ts'
 import type { ServeOptions } from '../../cli/options.ts'
+import { authorizeBy } from '../../cli/restrict.ts'
 import type { ServerParts } from '../../cli/run.ts'
 import { createApp } from '../../http/app.ts'
 import { startHttp } from '../../http/node/listener.ts'
@@ -26,6 +27,7 @@ export function serverParts(setup: {
     tensors: http.maxTensors,
     inflateRatio: http.maxInflateRatio,
   }
+  const authorize = authorizeBy(http.restrictions)
   return {
     log: platform.log,
     repositories,
@@ -45,7 +47,12 @@ export function serverParts(setup: {
     startHttp: (server) =>
       startHttp({
         server,
-        app: createApp({ server, log: platform.log, limits }),
+        app: createApp({
+          server,
+          log: platform.log,
+          limits,
+          ...(authorize === undefined ? {} : { authorize }),
+        }),
         clock: platform.clock,
         log: platform.log,
         limits,
