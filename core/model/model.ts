@@ -42,7 +42,6 @@ export class LoadedModel implements ServedModel {
   #inflight = 0
   #closed = false
   #retired: Promise<void> | null = null
-  #idle: (() => void) | null = null
 
   constructor(options: LoadedModelOptions) {
     this.name = options.name
@@ -100,7 +99,7 @@ export class LoadedModel implements ServedModel {
 
   /** One function for all requests: the hot path makes no closure. */
   readonly #settled = (): void => {
-    if (--this.#inflight === 0 && this.#idle !== null) this.#idle()
+    this.#inflight--
   }
 
   /**
@@ -120,13 +119,8 @@ export class LoadedModel implements ServedModel {
 
   async #drain(): Promise<void> {
     await new Promise<void>((resolve) => this.#clock.nextTurn(resolve))
-    if (this.#inflight > 0) {
-      await new Promise<void>((resolve) => {
-        this.#idle = resolve
-      })
-    }
     this.#closed = true
-    // A scheduler or an instance that fails to close must not keep the rest open.
+    // The scheduler answers what it took before it closes. A scheduler or an instance that fails to close must not keep the rest open.
     await Promise.allSettled([this.#scheduler.close()])
     await closeAll(this.#instances, this.#backendModel)
   }

@@ -95,11 +95,6 @@ async function warmupInputs(
   const tensors: Tensor[] = []
   for (const [name, input] of Object.entries(setting.inputs ?? {})) {
     const dims = input.dims ?? []
-    if (dims.some((dim) => dim < 0)) {
-      throw invalid(
-        `warmup setting expects all variable-size dimensions are specified for input '${name}'`,
-      )
-    }
     const datatype = datatypeOf(input.data_type, name)
     const fixed = byteSize(datatype, dims)
     // Synthetic strings are empty: four bytes of length each.

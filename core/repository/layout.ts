@@ -26,7 +26,10 @@ export function modelPath(name: string): string {
   return safeJoin('', safeName(name, 'model name'))
 }
 
-/** Checks the name of an inline file (`1/model.onnx`, relative to the model's folder). Throws INVALID_ARG. */
+/**
+ * Checks the shape of an inline file's name (`1/model.onnx`, relative to the model's folder); that it stays there is
+ * {@link safeJoin}'s part. Throws INVALID_ARG.
+ */
 export function checkInlineFile(file: string): void {
   if (!INLINE_FILE.test(file)) {
     throw new ServerError(
@@ -34,7 +37,6 @@ export function checkInlineFile(file: string): void {
       `invalid file parameter 'file:${file.slice(0, 80)}', expected <version>/<file> within the model directory`,
     )
   }
-  safeJoin('', file)
 }
 
 /** Where a custom-named configuration lies. */

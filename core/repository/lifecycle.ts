@@ -95,7 +95,7 @@ export interface LoadOrigin {
 export class ModelRecord {
   readonly name: string
   readonly versions: Map<number, VersionRecord> = new Map()
-  /** What the serving versions were loaded from; null after an override, so that the next load reads them again. */
+  /** What the serving versions were loaded from; null where none serves. */
   loadedFrom: LoadOrigin | null = null
   /** Why the last load failed before any version was touched; '' when it did not. */
   problem = ''

@@ -82,7 +82,7 @@ export class Loader {
       model.adoptVersionPolicy(plan.config.version_policy ?? { latest: { num_versions: 1 } })
     }
     this.#swap(record, versions, outcomes)
-    record.loadedFrom = plan.overridden ? null : { files: plan.files, configKey }
+    record.loadedFrom = { files: plan.files, configKey }
     log.info(`successfully loaded '${plan.name}'`)
   }
 
@@ -187,7 +187,6 @@ function isCurrent(
 ): boolean {
   const origin = record.loadedFrom
   return (
-    !plan.overridden &&
     origin !== null &&
     record.versions.get(version)?.state === 'READY' &&
     origin.configKey === configKey &&

@@ -19,8 +19,6 @@ export interface ModelPlan {
   readonly files: ModelFiles
   /** The user's config; the backend is named, the rest may be incomplete. */
   readonly config: ModelConfig
-  /** The load request brought a config or files of its own. */
-  readonly overridden: boolean
 }
 
 /** Where plans come from. */
@@ -90,8 +88,7 @@ export async function planModel(
     places,
     file: files.configPath ?? CONFIG_FILE,
   })
-  const overridden = overrides.config !== undefined || overrides.files !== undefined
-  return { name, files, config, overridden }
+  return { name, files, config }
 }
 
 async function readConfig(

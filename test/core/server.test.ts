@@ -168,8 +168,11 @@ describe('closing a server', () => {
     })
     const answer = infer(server, 'm', [5, 6])
     await turns()
+    const { generation } = server
     const closed = server.close(1_000)
     expect(server.ready()).toBe(false)
+    expect(server.modelReady('m', '')).toBe(false)
+    expect(server.generation).not.toBe(generation)
     expect(server.live()).toBe(true)
     expect(server.inflight).toBe(1)
     expect(() => server.model('m', '')).toThrow('Server not ready')

@@ -41,8 +41,9 @@ describe('model control explicit', () => {
   })
 
   it("answers failing loads with Triton's texts", async () => {
+    const backend = pickyBackend()
     const { server } = await startServer({
-      backend: pickyBackend(),
+      backend,
       repositories: [
         createRepository({
           ...modelFiles('part', { versions: [1, 2, 3], config: ALL_VERSIONS }),
@@ -73,6 +74,7 @@ describe('model control explicit', () => {
     })
     // None or all: the versions that could be loaded are given up with the one that could not.
     await turns()
+    expect(backend.closedModels).toBe(2)
     const states = (await server.index(false)).filter((entry) => entry.name === 'part')
     expect(states.map((entry) => [entry.version, entry.state, entry.reason])).toEqual([
       ['1', 'UNAVAILABLE', 'unloaded'],

@@ -167,6 +167,16 @@ describe('model control none', () => {
     expect(server.modelReady('plain', '')).toBe(true)
   })
 
+  it('loads passive instances and gives them nothing to do', async () => {
+    const groups = fakeConfig(`instance_group [
+      { kind: KIND_CPU count: 1 passive: true }, { kind: KIND_CPU count: 1 } ]`)
+    const { server, backend } = await startServer({
+      repositories: [createRepository(modelFiles('m', { config: groups }))],
+    })
+    for (let i = 0; i < 4; i++) await infer(server, 'm', [i, i])
+    expect(backend.instances.map((instance) => instance.batches.length)).toEqual([0, 4])
+  })
+
   it('needs a configuration where completing it is disabled', async () => {
     const { server } = await startServer({
       repositories: [createRepository(modelFiles('m', { config: null }))],

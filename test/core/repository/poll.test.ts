@@ -6,6 +6,7 @@ import {
   ALL_VERSIONS,
   createRepository,
   createTurnClock,
+  fakeConfig,
   infer,
   modelFiles,
   pickyBackend,
@@ -47,6 +48,16 @@ describe('model control poll', () => {
     await turns()
     expect(server.modelMetadata('m', '').versions).toEqual(['2', '3'])
     expect(backend.loads.map((source) => source.version)).toEqual([1, 2, 3])
+    await server.close()
+  })
+
+  it('sees a change of the configuration alone', async () => {
+    const repository = createRepository(modelFiles('m'))
+    const { server, clock } = await startServer({ repositories: [repository], options: POLL })
+    repository.put({ 'm/config.pbtxt': fakeConfig().replace('8', '4') })
+    clock.advance(2e9)
+    await turns()
+    expect(server.modelConfig('m', '').max_batch_size).toBe(4)
     await server.close()
   })
 
@@ -171,6 +182,24 @@ describe('model control poll', () => {
 })
 
 describe('startPolling', () => {
+  it('polls no more when it was closed between two polls', async () => {
+    const clock = createTurnClock()
+    let polls = 0
+    const poller = startPolling({
+      clock,
+      intervalNs: 10,
+      async poll() {
+        polls++
+      },
+    })
+    clock.advance(10)
+    await turns()
+    await poller.close()
+    clock.advance(1_000)
+    expect(polls).toBe(1)
+    expect(clock.timers).toBe(0)
+  })
+
   it('never runs two polls at once and stops for good when closed', async () => {
     const clock = createTurnClock()
     let finish = (): void => {}
