@@ -56,7 +56,7 @@ export class InferExchange implements ResponseSink {
     const length = this.#headerLength
     // A whole header that binary tensors follow can be remembered; NaN and -1 fail the comparison.
     if (length > 0 && length <= MEMO_HEADER_BYTES && length <= body.length) {
-      const { key, id } = splitId(body.latin1Slice(0, length))
+      const { key, id } = splitId(body.toString('latin1', 0, length))
       const { server } = this.#options
       const entry = this.#target.memo.get(key, server.generation)
       if (entry !== undefined && body.length - length === entry.tailBytes) {

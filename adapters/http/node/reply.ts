@@ -7,7 +7,7 @@ import type { Tensor } from '../../../core/tensor.ts'
 import type { ReplyTemplate } from './header-memo.ts'
 
 /** Replies up to this size are copied into one buffer, so that head and body leave in one write. */
-export const JOINED_REPLY_BYTES = 64 * 1024
+export const JOINED_REPLY_BYTES: number = 64 * 1024
 
 /** Writes `{"id":"…",` and the template, then the outputs. `id` needs no escape (see splitId). */
 export function writeTemplate(
@@ -33,7 +33,7 @@ export function writeTemplate(
   if (id === '') {
     head.set(json, 0)
   } else {
-    head.latin1Write(`{"id":"${id}",`, 0)
+    head.write(`{"id":"${id}",`, 0, 'latin1')
     head.set(json.subarray(1), id.length + 9)
   }
   if (!joined) {
