@@ -22,6 +22,11 @@ export interface BareSession {
 // ONNXTensorElementDataType and element size.
 const ELEMENTS = { FP32: { type: 1, size: 4 }, INT64: { type: 7, size: 8 } } as const
 
+/** The C side knows only addresses: whoever calls it holds on to what they point at. */
+function keepAlive(buffers: readonly { readonly kept: readonly Memory[] }[]): void {
+  if (buffers.length === 0) throw new Error('nothing to keep')
+}
+
 /** Opens `path` with one thread and nothing between the caller and ONNX Runtime's `Run`. */
 export async function openBare(
   path: string,
@@ -63,7 +68,8 @@ export async function openBare(
     }
   }
   const make = (): BareSession => {
-    const [from, to] = [side(inputs), side(outputs)]
+    const buffers = [side(inputs), side(outputs)] as const
+    const [from, to] = buffers
     const { run } = ort.api
     const args = [
       session.pointer,
@@ -78,12 +84,15 @@ export async function openBare(
     return {
       inputs: from.data.map(({ bytes }) => bytes),
       outputs: to.data.map(({ bytes }) => bytes),
-      run: () => ort.api.check(run(...args)),
+      run: () => {
+        ort.api.check(run(...args))
+        keepAlive(buffers)
+      },
       runAsync: () =>
         new Promise((resolve, reject) => {
           run.async(...args, (error: Error | null, status: number) => {
-            // Names and values must outlive the call.
-            if (error !== null || from.kept.length !== inputs.length) return reject(error)
+            keepAlive(buffers)
+            if (error !== null) return reject(error)
             try {
               resolve(ort.api.check(status))
             } catch (failure) {

@@ -36,7 +36,7 @@ export async function startServer(root: string, options: ServerOptions): Promise
     options,
   })
   const limits = DEFAULT_PROTOCOL_LIMITS
-  const app = createApp({ server, clock, log, logControl: log, limits })
+  const app = createApp({ server, log, limits })
   const address = '127.0.0.1'
   const listener = await startHttp({ server, app, clock, log, limits, address, port: 0 })
   return {
