@@ -170,11 +170,22 @@ describe('model control none', () => {
   it('loads passive instances and gives them nothing to do', async () => {
     const groups = fakeConfig(`instance_group [
       { kind: KIND_CPU count: 1 passive: true }, { kind: KIND_CPU count: 1 } ]`)
-    const { server, backend } = await startServer({
+    const backend = createFakeBackend({ paused: true })
+    const { server } = await startServer({
+      backend,
       repositories: [createRepository(modelFiles('m', { config: groups }))],
     })
-    for (let i = 0; i < 4; i++) await infer(server, 'm', [i, i])
-    expect(backend.instances.map((instance) => instance.batches.length)).toEqual([0, 4])
+    const answers = [infer(server, 'm', [1, 2]), infer(server, 'm', [3, 4])]
+    await turns()
+    expect(backend.instances.map((instance) => instance.running)).toEqual([false, true])
+    backend.instances[1]!.finish()
+    await turns()
+    expect(backend.instances.map((instance) => instance.running)).toEqual([false, true])
+    backend.instances[1]!.finish()
+    expect(await Promise.all(answers)).toEqual([
+      [1, 2],
+      [3, 4],
+    ])
   })
 
   it('needs a configuration where completing it is disabled', async () => {

@@ -45,6 +45,7 @@ describe('reloading', () => {
     release()
     await loaded
     expect(server.model('m', '')).not.toBe(old)
+    expect([old.ready, server.model('m', '').ready]).toEqual([false, true])
     expect(backend.closedModels).toBe(0)
     backend.instances[0]?.finish()
     expect(await answer).toEqual([1, 2])
