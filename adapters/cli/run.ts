@@ -74,8 +74,11 @@ export async function runServer(run: RunOptions): Promise<RunningServer> {
     const timeoutMs = options.exitTimeoutSecs * 1000
     const deadline = run.now() + timeoutMs
     await Promise.all(listeners.map((listener) => listener.close(timeoutMs)))
+    const expired = run.now() >= deadline
+    // Connections were cut, so their requests were cancelled: nothing is left to wait for.
+    if (expired) log.error('Exit timeout expired. Exiting immediately.')
     await server.close(Math.max(0, deadline - run.now()))
-    return server.inflight === 0
+    return !expired && server.inflight === 0
   }
   const giveUp = async (reason: string): Promise<never> => {
     await Promise.all(listeners.map((listener) => listener.close(0)))
