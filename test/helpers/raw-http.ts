@@ -84,23 +84,26 @@ export function inferBytes(
   values: readonly number[],
   options: { readonly id?: string; readonly shape?: readonly number[] } = {},
 ): Buffer {
-  const json = JSON.stringify({
-    ...(options.id === undefined ? {} : { id: options.id }),
-    inputs: [
-      {
-        name: 'INPUT0',
-        datatype: 'FP32',
-        shape: options.shape ?? [1, values.length],
-        parameters: { binary_data_size: values.length * 4 },
-      },
-    ],
-    outputs: [{ name: 'OUTPUT0', parameters: { binary_data: true } }],
-  })
+  const json = Buffer.from(
+    JSON.stringify({
+      ...(options.id === undefined ? {} : { id: options.id }),
+      inputs: [
+        {
+          name: 'INPUT0',
+          datatype: 'FP32',
+          shape: options.shape ?? [1, values.length],
+          parameters: { binary_data_size: values.length * 4 },
+        },
+      ],
+      outputs: [{ name: 'OUTPUT0', parameters: { binary_data: true } }],
+    }),
+  )
   const tail = Buffer.from(new Float32Array(values).buffer)
   return Buffer.concat([
     Buffer.from(
-      `POST /v2/models/${model}/infer HTTP/1.1\r\nHost: x\r\nInference-Header-Content-Length: ${json.length}\r\nContent-Length: ${json.length + tail.length}\r\n\r\n${json}`,
+      `POST /v2/models/${model}/infer HTTP/1.1\r\nHost: x\r\nInference-Header-Content-Length: ${json.length}\r\nContent-Length: ${json.length + tail.length}\r\n\r\n`,
     ),
+    json,
     tail,
   ])
 }

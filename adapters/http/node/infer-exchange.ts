@@ -156,6 +156,7 @@ export class InferExchange implements ResponseSink {
   answer(request: InferRequest, answer: InferResponse | ServerError | null, final: boolean): void {
     if (!final) return
     this.#connection.inflight.delete(request)
+    if (this.#connection.last) this.#response.shouldKeepAlive = false
     if (this.#response.destroyed) {
       if (answer !== null && !(answer instanceof ServerError)) answer.release?.()
       return

@@ -78,6 +78,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpListener> {
   )
   server.maxHeadersCount = MAX_HEADER_FIELDS
   server.maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS
+  server.on('connection', (socket: Socket) => sockets.add(socket))
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuse(error, socket))
 
   await new Promise<void>((resolve, reject) => {

@@ -6,6 +6,8 @@ import type { InferRequest } from '../../../core/infer.ts'
 const SWEEP_MS = 2_000
 /** A body in transfer must average this over each window of `bodyStallMs`. */
 export const MIN_BODY_BYTES_PER_SECOND = 1024
+/** How often a closing listener looks for connections that have become idle. */
+const DRAIN_CHECK_MS = 50
 const TOO_SLOW =
   'HTTP/1.1 408 Request Timeout\r\nContent-Type: application/json\r\nContent-Length: 27\r\nConnection: close\r\n\r\n{"error":"Request Timeout"}'
 
@@ -23,6 +25,8 @@ export class Connection {
   windowStart = 0
   /** The message this window belongs to. */
   observed: IncomingMessage | null = null
+  /** The listener closes: the next answer is the last on this connection. */
+  last = false
 }
 
 /**
@@ -40,12 +44,12 @@ export class Sockets {
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref()
   }
 
-  /** The record of `socket`, made when it is first asked for. */
+  /** The record of `socket`. */
   of(socket: Socket): Connection {
-    return (socket as KnownSocket)[CONNECTION] ?? this.#add(socket)
+    return (socket as KnownSocket)[CONNECTION] ?? this.add(socket)
   }
 
-  #add(socket: KnownSocket): Connection {
+  add(socket: KnownSocket): Connection {
     const connection = new Connection()
     socket[CONNECTION] = connection
     this.#sockets.add(socket)
@@ -86,14 +90,21 @@ export class Sockets {
   /** Resolves when every connection of `server` is closed; after `timeoutMs` the rest is cut. */
   drain(server: Server, timeoutMs: number): Promise<void> {
     this.draining = true
+    for (const socket of this.#sockets) {
+      const connection = socket[CONNECTION] as Connection
+      // Node does not count a connection that never sent anything among the idle ones.
+      if (connection.message === null) socket.destroy()
+      connection.last = true
+    }
     return new Promise((resolve) => {
+      const idle = setInterval(() => server.closeIdleConnections(), DRAIN_CHECK_MS)
       const cut = setTimeout(() => server.closeAllConnections(), timeoutMs)
       server.close(() => {
+        clearInterval(idle)
         clearTimeout(cut)
         clearInterval(this.#sweeper)
         resolve()
       })
-      server.closeIdleConnections()
     })
   }
 }
