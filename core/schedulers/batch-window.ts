@@ -33,10 +33,7 @@ export function createBatchWindow(parts: SchedulerParts): Scheduler {
     policies: createQueuePolicies(batching),
     onCancelled(request) {
       const nowNs = clock.now()
-      // A window that was opened for the one who left may now belong to another.
-      wakeRows = 0
       refuse({ request, error: cancelled(), reason: 'CANCELED', stats, nowNs })
-      wake()
       drain.check()
     },
     onExpired(request) {
