@@ -30,6 +30,8 @@ sys.dont_write_bytecode = True
 from train_digits import train_digits  # noqa: E402
 
 SEED = 7
+# As many as an auto-completed model takes at once.
+ROWS = 4
 # What ONNX Runtime of Triton 2.51 can read, and newer ones still can.
 IR_VERSION = 8
 OPSETS = {"": 17, "ai.onnx.ml": 3}
@@ -108,7 +110,7 @@ def iris():
     session = save(to_onnx(forest, 4), "iris")
     answer = run(session, {"features": test_x})
     print(f"iris         accuracy {np.mean(answer['label'] == test_y):.4f} on {len(test_y)} flowers")
-    rows = {"features": test_x[:8]}
+    rows = {"features": test_x[:ROWS]}
     expect("iris", rows, {1: run(session, rows)})
 
 
@@ -127,7 +129,7 @@ def wine():
         2: scaled(LogisticRegression(random_state=SEED)),
         3: RandomForestClassifier(n_estimators=30, max_depth=4, random_state=SEED),
     }
-    rows = {"features": test_x[:8]}
+    rows = {"features": test_x[:ROWS]}
     versions = {}
     for version, pipeline in pipelines.items():
         keep = two if version == 1 else np.ones_like(two)
@@ -187,7 +189,7 @@ def diabetes():
     split = lambda rows: {"body": rows[:, :4], "serum": rows[:, 4:]}
     predicted = run(session, split(test_x))["progression"].ravel()
     print(f"diabetes     R2 {r2_score(test_y, predicted):.4f} on {len(test_y)} patients")
-    rows = split(test_x[:8])
+    rows = split(test_x[:ROWS])
     expect("diabetes", rows, {1: run(session, rows)})
 
 

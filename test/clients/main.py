@@ -41,10 +41,10 @@ def wait_until_ready(url, server):
 
 @contextlib.contextmanager
 def built_server():
-    """The server on a copy of the repository, without what is not served yet: ensembles."""
+    """The server on a copy of the repository, without what is not served yet: ensembles, sequences."""
     with tempfile.TemporaryDirectory(prefix="nereid-clients-") as folder:
         repository = os.path.join(folder, "repository")
-        shutil.copytree(REPOSITORY, repository, ignore=shutil.ignore_patterns("ens_*"))
+        shutil.copytree(REPOSITORY, repository, ignore=shutil.ignore_patterns("ens_*", "seq_*"))
         port, metrics = free_port(), free_port()
         log = open(os.path.join(folder, "log"), "w+")
         command = ["node", SERVER, f"--model-repository={repository}", "--http-address=127.0.0.1"]
