@@ -36,6 +36,7 @@ export interface BackendContract {
     readonly nulBytes?: string
     readonly cancel?: string
     readonly shapeError?: string
+    readonly sizeError?: string
   }
 }
 
@@ -229,18 +230,21 @@ export function backendContract(contract: BackendContract): void {
       await instance.close()
     })
 
-    test('data shorter than its shape is an error, and the next request is served', async () => {
-      const instance = await open(models.identity('FP32'))
-      for (const bytes of [0, 4, 23, 28]) {
-        const input = x('FP32', [2, 3], new Uint8Array(bytes))
-        expect(await execute(instance, [requestOf([input], 2)])).toBeInstanceOf(ServerError)
-      }
-      const good = x('FP32', [2, 3])
-      expect([...outputOf(await execute(instance, [requestOf([good], 2)]), 'Y').data]).toEqual([
-        ...good.data,
-      ])
-      await instance.close()
-    })
+    test.skipIf(exceptions.sizeError !== undefined)(
+      `data shorter than its shape is an error, and the next request is served${note(exceptions.sizeError)}`,
+      async () => {
+        const instance = await open(models.identity('FP32'))
+        for (const bytes of [0, 4, 23, 28]) {
+          const input = x('FP32', [2, 3], new Uint8Array(bytes))
+          expect(await execute(instance, [requestOf([input], 2)])).toBeInstanceOf(ServerError)
+        }
+        const good = x('FP32', [2, 3])
+        expect([...outputOf(await execute(instance, [requestOf([good], 2)]), 'Y').data]).toEqual([
+          ...good.data,
+        ])
+        await instance.close()
+      },
+    )
 
     test('the marks lie between start and answer, in order', async () => {
       const instance = await open(models.identity('FP32'))
