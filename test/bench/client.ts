@@ -46,7 +46,7 @@ function loop(): Promise<void> {
         if (stop < 0) return
         const text = head.subarray(0, stop).toString('latin1')
         if (!text.startsWith('HTTP/1.1 200')) bad++
-        left = Number(/content-length: *(\d+)/i.exec(text)?.[1] ?? 0)
+        left = Number(/\r\ncontent-length: *(\d+)/i.exec(text)?.[1] ?? 0)
         rest = head.subarray(stop + HEAD_END.length)
         head = Buffer.alloc(0)
       }
