@@ -27,6 +27,8 @@ export interface OnnxModelOptions {
   readonly file: OnnxFile
   readonly clock: Clock
   readonly inline: InlineMode
+  /** Runs one after the other what must not overlap in this process. */
+  readonly serially: <T>(run: () => Promise<T>) => Promise<T>
   readonly signal?: AbortSignal | undefined
 }
 
@@ -137,7 +139,7 @@ class OnnxModel implements BackendModel {
   }
 
   async #session(placement: Placement, config: ModelConfig): Promise<Session> {
-    const { ort, env, source, file, signal } = this.#options
+    const { ort, env, source, file, signal, serially } = this.#options
     const settings = {
       ...sessionSettings(config, env.globalThreads),
       providers: providersFor({
@@ -149,12 +151,15 @@ class OnnxModel implements BackendModel {
       customOps: await customOps(source, config),
     }
     try {
-      return await ort.openSession({
-        env,
-        model: file.model,
-        settings,
-        ...(signal === undefined ? {} : { signal }),
-      })
+      const open = (): Promise<Session> =>
+        ort.openSession({
+          env,
+          model: file.model,
+          settings,
+          ...(signal === undefined ? {} : { signal }),
+        })
+      // Creating sessions side by side is safe on the CPU only.
+      return await (settings.providers.length === 0 ? open() : serially(open))
     } catch (error) {
       if (signal?.aborted === true) throw error
       const failure = onnxError(error)

@@ -30,6 +30,13 @@ export function onnxBackend(options: OnnxBackendOptions): Backend {
   let loaded: Promise<OnnxRuntime> | null = null
   let env: Env | null = null
   let closed = false
+  let last: Promise<unknown> = Promise.resolve()
+
+  function serially<T>(run: () => Promise<T>): Promise<T> {
+    const result = last.then(run)
+    last = result.catch(() => {})
+    return result
+  }
 
   return {
     name: 'onnxruntime',
@@ -44,7 +51,7 @@ export function onnxBackend(options: OnnxBackendOptions): Backend {
       // The pool is shared by all sessions, so the first model that loads creates it; settings are the same for all.
       env ??= openEnv(ort, source)
       const { clock, inline = 'auto' } = options
-      return openOnnxModel({ ort, env, source, file, clock, inline, signal })
+      return openOnnxModel({ ort, env, source, file, clock, inline, serially, signal })
     },
     async close() {
       // Sessions are closed by now: models close before their backend.

@@ -3,6 +3,7 @@ import { diskStore } from '../../../adapters/stores/disk.ts'
 import type { ModelSource } from '../../../core/backend/types.ts'
 import type { ModelConfig } from '../../../core/config/types.ts'
 import type { Clock, ModelStore } from '../../../core/platform.ts'
+import type { Tensor } from '../../../core/tensor.ts'
 import type { ContractModels } from '../../contract/backend.ts'
 
 /** Where the small models of `make.py` lie. */
@@ -43,19 +44,20 @@ export function fixture(
 /** Iterations that take seconds on any machine; a run that is stopped does not do them. */
 const SLOW_ITERATIONS = 3_000_000n
 
+const iterations = (count: bigint): Tensor => ({
+  name: 'COUNT',
+  datatype: 'INT64',
+  shape: [1],
+  data: new Uint8Array(new BigInt64Array([count]).buffer),
+})
+
 export const onnxModels: ContractModels = {
   identity: (datatype) => fixture(`identity_${datatype.toLowerCase()}`),
   addSub: fixture('add_sub'),
   slow: {
     source: fixture('slow', { max_batch_size: 0 }),
-    inputs: [
-      {
-        name: 'COUNT',
-        datatype: 'INT64',
-        shape: [1],
-        data: new Uint8Array(new BigInt64Array([SLOW_ITERATIONS]).buffer),
-      },
-    ],
+    inputs: [iterations(SLOW_ITERATIONS)],
+    quick: [iterations(1n)],
   },
   broken: [
     {
