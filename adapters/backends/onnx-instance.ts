@@ -12,6 +12,7 @@ import type { Memory } from '../../native/onnxruntime/memory.ts'
 import type { RunOptions } from '../../native/onnxruntime/run-options.ts'
 import type { OnnxRuntime } from '../../native/onnxruntime/runtime.ts'
 import type { Session } from '../../native/onnxruntime/session.ts'
+import { batchInputs } from './onnx-batch-inputs.ts'
 import { onnxError } from './onnx-error.ts'
 import { runEntries } from './onnx-options.ts'
 import { Slab } from './onnx-outputs.ts'
@@ -56,6 +57,7 @@ export class OnnxInstance implements Instance {
   readonly #onClose: () => Promise<void>
   readonly #runOptions: RunOptions
   readonly #joining: Joining
+  readonly #describeBatch: ((batch: Batch) => Batch) | undefined
   readonly #outputs: readonly WantedOutput[]
   readonly #names: Map<string, Memory> = new Map()
   readonly #plans: Plans = new Plans()
@@ -73,19 +75,22 @@ export class OnnxInstance implements Instance {
     this.#clock = options.clock
     this.#inline = options.inline
     this.#onClose = options.onClose
+    this.#describeBatch = batchInputs(config)
     this.#joining = joiningOf(config, io.inputs)
     this.#outputs = wantedOutputs(config, io.outputs)
     this.#runOptions = ort.runOptions(runEntries(config))
   }
 
-  execute(batch: Batch, marks: ExecutionMarks, done: BatchDone): void {
+  execute(given: Batch, marks: ExecutionMarks, done: BatchDone): void {
     if (this.#closing !== null || this.#running !== null) {
       const state = this.#closing !== null ? 'closed' : 'busy'
       done(new ServerError('INTERNAL', `the model instance is ${state}`))
       return
     }
     let plan: Plan | null = null
+    let batch = given
     try {
+      if (this.#describeBatch !== undefined) batch = this.#describeBatch(given)
       plan = this.#planFor(batch)
       plan.gather(batch)
       plan.prepareOutputs()

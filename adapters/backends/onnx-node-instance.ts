@@ -9,6 +9,7 @@ import type { ModelConfig } from '../../core/config/types.ts'
 import { ServerError } from '../../core/errors.ts'
 import type { Clock } from '../../core/platform.ts'
 import { byteSize, type Tensor } from '../../core/tensor.ts'
+import { batchInputs } from './onnx-batch-inputs.ts'
 import { onnxError } from './onnx-error.ts'
 import type { WireTensor } from './onnx-node-messages.ts'
 import type { NodeThread } from './onnx-node-thread.ts'
@@ -27,6 +28,7 @@ export class NodeInstance implements Instance {
   readonly #thread: NodeThread
   readonly #clock: Clock
   readonly #joining: Joining
+  readonly #describeBatch: ((batch: Batch) => Batch) | undefined
   readonly #outputs: readonly WantedOutput[]
   #running: Promise<void> | null = null
   #closing: Promise<void> | null = null
@@ -34,11 +36,12 @@ export class NodeInstance implements Instance {
   constructor(options: NodeInstanceOptions) {
     this.#thread = options.thread
     this.#clock = options.clock
+    this.#describeBatch = batchInputs(options.config)
     this.#joining = joiningOf(options.config, options.io.inputs)
     this.#outputs = wantedOutputs(options.config, options.io.outputs)
   }
 
-  execute(batch: Batch, marks: ExecutionMarks, done: BatchDone): void {
+  execute(given: Batch, marks: ExecutionMarks, done: BatchDone): void {
     if (this.#closing !== null || this.#running !== null) {
       const state = this.#closing !== null ? 'closed' : 'busy'
       done(new ServerError('INTERNAL', `the model instance is ${state}`))
@@ -46,6 +49,7 @@ export class NodeInstance implements Instance {
     }
     let inputs: WireTensor[]
     try {
+      const batch = this.#describeBatch?.(given) ?? given
       inputs = joinInputs(batch, this.#joining).map((joined, index) => ({
         ...joined,
         buffer: copyRows(batch, index, byteSize(joined.datatype, joined.shape), joined.name),

@@ -14,11 +14,13 @@ export interface Joining {
 }
 
 export function joiningOf(config: ModelConfig, inputs: readonly IoSpec[]): Joining {
+  // Batches that are described by inputs of their own arrive as one request, joined already.
+  const joined = (config.batch_input ?? []).length > 0
   const ragged = (config.input ?? []).filter((input) => input.allow_ragged_batch === true)
   return {
-    batching: (config.max_batch_size ?? 0) > 0,
+    batching: !joined && (config.max_batch_size ?? 0) > 0,
     inputs: new Map(inputs.map((input) => [input.name, input])),
-    ragged: new Set(ragged.map((input) => input.name ?? '')),
+    ragged: new Set(joined ? [] : ragged.map((input) => input.name ?? '')),
   }
 }
 
