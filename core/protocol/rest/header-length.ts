@@ -14,7 +14,9 @@ export function parseHeaderLength(text: string | undefined, bodyLength: number):
   return length
 }
 
+/** `length` is NaN where a field was no decimal number. */
 export function checkHeaderLength(length: number, bodyLength: number): void {
+  if (Number.isNaN(length)) throw invalid(`Unable to parse ${NAME}: not a decimal number`)
   if (Number.isInteger(length) && length >= 0 && length <= bodyLength) return
   throw invalid(`inference header size should be in range (0, ${bodyLength}), got: ${length}`)
 }

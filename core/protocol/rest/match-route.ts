@@ -10,12 +10,11 @@ export interface RouteMatch {
 export const MAX_PATH_LENGTH = 8192
 
 const TABLE = ROUTES.map((route) => ({ ...route, segments: route.path.split('/').slice(1) }))
-const PLAIN = /^[A-Za-z0-9._-]+$/
 const DIGITS = /^[0-9]+$/
 
 /**
- * Finds the operation that `method` on `path` asks for, or the HTTP status of the refusal. `path` is undecoded and has
- * no query. Segments are parted first and decoded after, once and strictly, so that an escaped slash never parts them.
+ * Finds the operation that `method` on `path` asks for, or the HTTP status of the refusal. `path` is as it was sent, but
+ * for the query. Nothing in it is ever decoded: like Triton, `%2f` in a name is three characters of that name.
  */
 export function matchRoute(method: string, path: string): RouteMatch | 404 | 405 | 414 {
   if (path.length > MAX_PATH_LENGTH) return 414
@@ -34,6 +33,11 @@ export function matchRoute(method: string, path: string): RouteMatch | 404 | 405
   return known ? 405 : 404
 }
 
+/** Names are taken literally; only what a file system or a URL would take for more than a name is none. */
+function isName(segment: string): boolean {
+  return segment !== '' && segment !== '.' && segment !== '..' && !segment.includes('\\')
+}
+
 function matchSegments(
   pattern: readonly string[],
   segments: readonly string[],
@@ -46,28 +50,9 @@ function matchSegments(
       if (expected !== given) return null
       continue
     }
-    const value = decodeSegment(given)
-    if (value === null || (expected === ':version' && !DIGITS.test(value))) return null
+    if (!isName(given) || (expected === ':version' && !DIGITS.test(given))) return null
     params ??= {}
-    params[expected.slice(1)] = value
+    params[expected.slice(1)] = given
   }
   return params ?? {}
-}
-
-/** A path segment as text; null where it is empty, climbs, hides a separator or is no valid escape. */
-function decodeSegment(segment: string): string | null {
-  if (segment === '' || segment === '.' || segment === '..') return null
-  if (PLAIN.test(segment)) return segment
-  let text: string
-  try {
-    text = decodeURIComponent(segment)
-  } catch {
-    return null
-  }
-  if (text === '.' || text === '..') return null
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (code < 0x20 || code === 0x7f || code === 0x2f || code === 0x5c) return null
-  }
-  return text
 }

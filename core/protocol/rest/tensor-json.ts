@@ -56,11 +56,33 @@ function numbersText(tensor: Tensor, data: Uint8Array, count: number): string {
   }
 }
 
+/** Fractions in a row from which on JSON.stringify, which prints a list without making strings, is the faster way. */
+const LONG_RUN = 32
+/** Fractions printed at a time: bounds the list that is made of them. */
+const MOST_RUN = 4096
+
+/** JSON.stringify prints fractions as Triton does; whole numbers, NaN and infinities it does not. */
 function doublesText(values: Float32Array | Float64Array): string {
-  if (values.length === 0) return ''
-  let text = doubleText(values[0] as number)
-  for (let i = 1; i < values.length; i++) text += `,${doubleText(values[i] as number)}`
+  let text = ''
+  let from = 0
+  while (from < values.length) {
+    const stop = Math.min(values.length, from + MOST_RUN)
+    let to = from
+    while (to < stop && isFraction(values[to] as number)) to++
+    if (from > 0) text += ','
+    if (to - from >= LONG_RUN) {
+      text += JSON.stringify(Array.from(values.subarray(from, to))).slice(1, -1)
+      from = to
+    } else {
+      text += doubleText(values[from] as number)
+      from++
+    }
+  }
   return text
+}
+
+function isFraction(value: number): boolean {
+  return Math.floor(value) !== value && value - value === 0
 }
 
 /** 64-bit integers from 32-bit words; a bigint is made only for what a double does not count exactly. */

@@ -132,6 +132,13 @@ describe('data', () => {
     expect(read('BOOL', '[true,1]', 1)).toBe(reason)
   })
 
+  it('takes no more room than its text could fill, whatever its shape says', () => {
+    const sink = scalarSink('FP64', 2 ** 40, 100)
+    readTensorData(new JsonReader(utf8('[1,2]'), DEFAULT_PROTOCOL_LIMITS), sink)
+    expect(sink.finish().length).toBeLessThanOrEqual(51 * 8)
+    expect(sink.error).toContain('Shape does not match')
+  })
+
   it('is refused for its syntax even after a wrong element', () => {
     expect(failure(() => read('INT32', '["x",1,]', 2))).toContain('Invalid value. at 7')
     expect(failure(() => read('INT32', '[1,01]', 2))).toContain('Missing a comma')

@@ -32,9 +32,9 @@ describe('a path', () => {
     ['POST', '/v2/repository/R/models/m/unload', 'model-unload', { repository: 'R', model: 'm' }],
     ['GET', '/v2/systemsharedmemory/region/r/status', 'system-shm-status', { region: 'r' }],
     ['POST', '/v2/cudasharedmemory/unregister', 'cuda-shm-unregister', {}],
-    ['GET', '/v2/models/two%20words', 'model-metadata', { model: 'two words' }],
-    ['GET', '/v2/models/%E2%82%AC', 'model-metadata', { model: '€' }],
-    ['GET', '/v2/models/%252f', 'model-metadata', { model: '%2f' }],
+    ['GET', '/v2/models/two%20words', 'model-metadata', { model: 'two%20words' }],
+    ['GET', '/v2/models/..%2fx', 'model-metadata', { model: '..%2fx' }],
+    ['GET', '/v2/models/%252f', 'model-metadata', { model: '%252f' }],
   ])('%s %s is %s', (method, path, operation, params) => {
     expect(resolve(method, path)).toEqual([operation, params])
   })
@@ -57,16 +57,9 @@ describe('a path', () => {
     '/v2/models//infer',
     '/V2',
     '/v2/models/m/inferx',
-    '/v2/models/%2f',
-    '/v2/models/a%2Fb',
-    '/v2/models/a%5cb',
-    '/v2/models/%2e%2e',
     '/v2/models/..',
+    '/v2/models/a\\b',
     '/v2/models/.',
-    '/v2/models/a%00b',
-    '/v2/models/%zz',
-    '/v2/models/%ff',
-    '/v2/models/a%0ab',
     '/v2/%6dodels/m',
     '/v2/models/m/versions/%31/inferx',
   ])('%s is nothing', (path) => {
