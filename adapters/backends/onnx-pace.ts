@@ -7,6 +7,9 @@ export type InlineMode = 'auto' | 'never' | 'always'
  */
 export const INLINE_MAX_NS = 20_000
 
+/** Mean above which a shape that runs inline leaves the event loop again: a busy machine must not make it flutter. */
+export const INLINE_LEAVE_NS = 30_000
+
 /** Asynchronous runs of a shape before one is tried inline, and between tries. */
 export const RUNS_BEFORE_TRIAL = 8
 export const RUNS_BETWEEN_TRIALS = 512
@@ -30,16 +33,16 @@ export class Pace {
 
   inline(): boolean {
     if (this.#mode !== 'auto') return this.#mode === 'always'
-    if (this.#mean <= INLINE_MAX_NS) return true
+    if (this.#mean !== Number.POSITIVE_INFINITY) return true
     return this.#untilTrial <= 0 && this.#shortestAsync <= TRIAL_MAX_NS
   }
 
   ranInline(ns: number): void {
     // One preemption must not outweigh a hundred fast runs; several in a row must.
     const sample = Math.min(ns, INLINE_MAX_NS * 8)
-    this.#mean =
-      this.#mean === Number.POSITIVE_INFINITY ? sample : this.#mean + (sample - this.#mean) * WEIGHT
-    if (this.#mean > INLINE_MAX_NS) {
+    const trial = this.#mean === Number.POSITIVE_INFINITY
+    this.#mean = trial ? sample : this.#mean + (sample - this.#mean) * WEIGHT
+    if (this.#mean > (trial ? INLINE_MAX_NS : INLINE_LEAVE_NS)) {
       this.#mean = Number.POSITIVE_INFINITY
       this.#untilTrial = RUNS_BETWEEN_TRIALS
       this.#shortestAsync = Number.POSITIVE_INFINITY
