@@ -3,6 +3,7 @@ import { ServerError } from '../../../core/errors.ts'
 import { InferRequest, type InferResponse, type ResponseSink } from '../../../core/infer.ts'
 import { bindInputs } from '../../../core/protocol/rest/bind-inputs.ts'
 import { decodeInferRequest } from '../../../core/protocol/rest/decode-request.ts'
+import { checkNotDecoupled } from '../../../core/protocol/rest/handle-infer.ts'
 import { parseInferHeader } from '../../../core/protocol/rest/infer-header.ts'
 import { encodeInferResponse } from '../../../core/protocol/rest/infer-response.ts'
 import type { ResponseFormat } from '../../../core/protocol/rest/types.ts'
@@ -54,7 +55,7 @@ export class InferExchange implements ResponseSink {
 
   #decode(body: Buffer): InferRequest {
     const length = this.#headerLength
-    // A whole header that binary tensors follow can be remembered; NaN and -1 fail the comparison.
+    // A whole header that binary tensors follow can be remembered; -1 fails the comparison.
     if (length > 0 && length <= MEMO_HEADER_BYTES && length <= body.length) {
       const { key, id } = splitId(body.toString('latin1', 0, length))
       const { server } = this.#options
@@ -104,6 +105,7 @@ export class InferExchange implements ResponseSink {
     const { memo, name, version } = this.#target
     const generation = server.generation
     const model = server.model(name, version)
+    checkNotDecoupled(model)
     const header = parseInferHeader(body.subarray(0, this.#headerLength), limits)
     if (!header.reusable) return this.#decodeOnce(body)
     const tail = body.subarray(this.#headerLength)
@@ -144,6 +146,7 @@ export class InferExchange implements ResponseSink {
   #decodeOnce(body: Buffer): InferRequest {
     const { server, limits } = this.#options
     const model = server.model(this.#target.name, this.#target.version)
+    checkNotDecoupled(model)
     const headerLength = this.#headerLength === -1 ? undefined : this.#headerLength
     const { options, format } = decodeInferRequest(body, headerLength, model, limits)
     const request = new InferRequest(options, this)

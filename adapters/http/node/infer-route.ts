@@ -19,7 +19,7 @@ export interface InferRouteOptions {
 
 /**
  * The infer route without Request and Response objects. Returns false for what it leaves to the app: other URLs, other
- * methods, and compressed requests or replies.
+ * methods, compressed requests or replies, and a header length that is no number.
  */
 export function inferRoute(
   options: InferRouteOptions,
@@ -41,6 +41,7 @@ export function inferRoute(
     if (target === null) return false
     readInferHead(request.rawHeaders, head)
     if (head.contentEncoding !== '' || head.acceptEncoding !== '') return false
+    if (Number.isNaN(head.headerLength)) return false
 
     const { headerLength, contentLength } = head
     const exchange = new InferExchange(

@@ -11,7 +11,7 @@ const DRAIN_CHECK_MS = 50
 const TOO_SLOW =
   'HTTP/1.1 408 Request Timeout\r\nContent-Type: application/json\r\nContent-Length: 27\r\nConnection: close\r\n\r\n{"error":"Request Timeout"}'
 
-const CONNECTION = Symbol('connection')
+const CONNECTION: unique symbol = Symbol('connection')
 type KnownSocket = Socket & { [CONNECTION]?: Connection }
 
 /** What the listener knows about one connection. */
