@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -47,12 +48,19 @@ for (const target of targets) {
   }
   // esbuild takes a tenth of a second to load: only when there is something to do.
   const { bundleTarget } = await import('./bundle.ts')
-  rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder, { recursive: true })
+  // Made aside and then put in place: a build that fails, or that runs twice at once, leaves a whole bundle behind.
+  const fresh = `${folder}.${process.pid}`
+  mkdirSync(fresh, { recursive: true })
   const { build } = await import(pathToFileURL(join(TARGETS, target, 'build.ts')).href)
-  const report = await bundleTarget({ root: ROOT, from: join(TARGETS, target), to: folder, build })
-  writeFileSync(stamp, source)
-  if (!quiet) console.log(`${target}: ${report}`)
+  try {
+    const report = await bundleTarget({ root: ROOT, from: join(TARGETS, target), to: fresh, build })
+    writeFileSync(join(fresh, STAMP), source)
+    rmSync(folder, { recursive: true, force: true })
+    renameSync(fresh, folder)
+    if (!quiet) console.log(`${target}: ${report} in dist/${target}`)
+  } finally {
+    rmSync(fresh, { recursive: true, force: true })
+  }
 }
 
 /** Names, sizes and times of every source file: equal text, equal bundle. */

@@ -1,5 +1,5 @@
 import { chmodSync, statSync, writeFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import { build as esbuild, type Plugin } from 'esbuild'
 
 /** What a target's `build.ts` says. */
@@ -75,7 +75,7 @@ export async function bundleTarget(options: {
       `${options.to}: ${bytes} bytes are over the budget of ${options.build.maxBytes}`,
     )
   }
-  return `${files} files, ${bytes} bytes in ${relative(options.root, options.to)}`
+  return `${files} files, ${bytes} bytes`
 }
 
 /** Packages in CommonJS ask for `require`, which an ES module does not have. */

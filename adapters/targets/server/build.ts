@@ -12,7 +12,11 @@ export const build = {
     },
     {
       format: 'esm',
-      entries: { server: 'server.ts' },
+      entries: {
+        server: 'server.ts',
+        // What `--onnx-runtime=node` runs in its threads.
+        'onnx-node-worker': '../../backends/onnx-node-worker.ts',
+      },
       leave: {},
       shebang: false,
     },

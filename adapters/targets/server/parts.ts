@@ -1,5 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { identityBackend } from '../../../core/backend/identity.ts'
+import type { Backend } from '../../../core/backend/types.ts'
+import type { Clock } from '../../../core/platform.ts'
 import { DEFAULT_PROTOCOL_LIMITS } from '../../../core/protocol/limits.ts'
 import { createServer } from '../../../core/server.ts'
 import type { ServeOptions } from '../../cli/options.ts'
@@ -33,14 +35,11 @@ export function serverParts(setup: {
     repositories,
     backendNames: ['identity', 'onnxruntime'],
     createServer: async () => {
-      const onnx =
-        options.onnxRuntime === 'ffi'
-          ? (await import('../../backends/onnx.ts')).onnxBackend({ clock: platform.clock })
-          : (await import('../../backends/onnx-node.ts')).onnxNodeBackend({ clock: platform.clock })
+      const backend = options.onnxRuntime === 'ffi' ? ffiBackend : workerBackend
       return createServer({
         platform,
         stores: repositories.map((root) => diskStore({ root })),
-        backends: [onnx, identityBackend({ clock: platform.clock })],
+        backends: [await backend(platform.clock), identityBackend({ clock: platform.clock })],
         options,
       })
     },
@@ -100,4 +99,17 @@ export function serverParts(setup: {
       })
     },
   }
+}
+
+async function ffiBackend(clock: Clock): Promise<Backend> {
+  const { onnxBackend } = await import('../../backends/onnx.ts')
+  return onnxBackend({ clock })
+}
+
+async function workerBackend(clock: Clock): Promise<Backend> {
+  const { onnxNodeBackend } = await import('../../backends/onnx-node.ts')
+  // This file is either itself or part of the bundle, which has the worker beside it.
+  const bundled = import.meta.url.endsWith('.mjs')
+  const worker = bundled ? './onnx-node-worker.mjs' : '../../backends/onnx-node-worker.ts'
+  return onnxNodeBackend({ clock, worker: { url: new URL(worker, import.meta.url) } })
 }
