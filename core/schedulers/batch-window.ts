@@ -110,7 +110,6 @@ export function createBatchWindow(parts: SchedulerParts): Scheduler {
       wanted = 0
       dispatch()
     },
-    onEnd: () => alarm.set(0),
   })
   const runners = parts.createRunners({
     ordered,

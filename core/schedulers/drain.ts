@@ -12,8 +12,6 @@ export function createDrain(options: {
   readonly empty: () => boolean
   /** Runs once, when draining begins: whatever waits for company may now go alone. */
   readonly onStart?: () => void
-  /** Runs once, when nothing is left. */
-  readonly onEnd?: () => void
 }): Drain {
   let closing: Promise<void> | null = null
   let finish: (() => void) | null = null
@@ -21,7 +19,6 @@ export function createDrain(options: {
     if (finish === null || !options.empty()) return
     const resolve = finish
     finish = null
-    options.onEnd?.()
     resolve()
   }
   return {

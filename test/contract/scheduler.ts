@@ -211,6 +211,16 @@ export function describeScheduler(name: string, config: ModelConfig): void {
       expect(clock.timers).toBe(0)
     })
 
+    test('answers every call of close once it is empty', async () => {
+      const { send, clock, scheduler, instances } = rig({ paused: true })
+      send('a', { rows: 8 })
+      clock.settle()
+      const closings = [scheduler.close(), scheduler.close()]
+      instances[0]?.finish()
+      clock.settle()
+      await Promise.all(closings)
+    })
+
     test('closes at once when idle', async () => {
       const { scheduler } = rig()
       await scheduler.close()
