@@ -243,6 +243,11 @@ test('without a repository the sample models are served, and the log says so', a
   expect((await fetch(`${server.url}/v2/health/ready`)).status).toBe(200)
 })
 
+test('the sample models are served by the fallback runtime as well, from the bundle', async () => {
+  const server = await serve(['--onnx-runtime=node'])
+  expect((await fetch(`${server.url}/v2/health/ready`)).status).toBe(200)
+})
+
 test('--help prints the flags by group and ends with 0', async () => {
   const { code, out, log } = await start(['--help']).ended
   expect([code, log]).toEqual([0, ''])
