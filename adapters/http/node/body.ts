@@ -14,16 +14,19 @@ export type BodyDone = (error: ServerError | null, body: Buffer) => void
 export const EAGER_BODY_BYTES: number = 8 * 1024 * 1024
 const FIRST_CHUNKED_BYTES = 64 * 1024
 const EMPTY = Buffer.alloc(0)
+/** Binary tensors start at a multiple of this wherever a body is copied together, so that runtimes can read them in place. */
+const TENSOR_ALIGNMENT = 8
 
 /**
  * Collects the body of `request` and calls `done` once: with the bytes, or with an error as soon as a limit is passed.
  * A body that comes in one piece is passed on as it is; any other is copied into one buffer as it arrives, so that a
  * million tiny chunks keep a million bytes and not a million slabs. A client that leaves early is answered by nobody:
- * `done` is not called.
+ * `done` is not called. `headerLength` (or less than 1) is where binary tensors begin.
  */
 export function readBody(
   request: IncomingMessage,
   contentLength: number,
+  headerLength: number,
   limits: BodyLimits,
   done: BodyDone,
 ): void {
@@ -65,12 +68,14 @@ export function readBody(
     }
     if (whole === null) {
       const eager = contentLength >= 0 && contentLength <= EAGER_BODY_BYTES
-      whole = Buffer.allocUnsafeSlow(
+      whole = allocate(
         eager ? contentLength : Math.max(FIRST_CHUNKED_BYTES, chunk.length),
+        headerLength,
       )
     } else if (needed > whole.length) {
-      const larger = Buffer.allocUnsafeSlow(
+      const larger = allocate(
         Math.min(limits.maxBytes, Math.max(needed, whole.length * 2)),
+        headerLength,
       )
       whole.copy(larger, 0, 0, size)
       whole = larger
@@ -83,6 +88,12 @@ export function readBody(
     settled = true
     done(null, whole === null ? EMPTY : size === whole.length ? whole : whole.subarray(0, size))
   })
+}
+
+function allocate(bytes: number, headerLength: number): Buffer {
+  if (headerLength < 1) return Buffer.allocUnsafeSlow(bytes)
+  const before = (TENSOR_ALIGNMENT - (headerLength % TENSOR_ALIGNMENT)) % TENSOR_ALIGNMENT
+  return Buffer.allocUnsafeSlow(before + bytes).subarray(before)
 }
 
 function tooLarge(maxBytes: number): ServerError {

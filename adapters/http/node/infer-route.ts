@@ -51,7 +51,7 @@ export function inferRoute(
       sockets.of(request.socket),
       response,
     )
-    readBody(request, contentLength, bodyLimits, (error, body) => {
+    readBody(request, contentLength, headerLength, bodyLimits, (error, body) => {
       if (error === null) exchange.run(body)
       else refuseBody(request, response, error)
     })
