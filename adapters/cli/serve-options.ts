@@ -143,10 +143,6 @@ function restrictions(values: readonly string[]): readonly Restriction[] {
           `restricted api '${api}' can not be specified in multiple config groups`,
         )
       }
-      if (api === 'inference') {
-        // Accepting it without enforcing it would leave the door open that its owner believes shut.
-        throw new FlagError("--http-restricted-api can not restrict 'inference' yet")
-      }
       seen.add(api)
     }
     return restriction

@@ -38,7 +38,7 @@ export async function startServer(root: string, options: ServerOptions): Promise
   const limits = DEFAULT_PROTOCOL_LIMITS
   const app = createApp({ server, log, limits })
   const address = '127.0.0.1'
-  const listener = await startHttp({ server, app, clock, log, limits, address, port: 0 })
+  const listener = await startHttp({ server, app, log, limits, address, port: 0 })
   return {
     url: `http://${address}:${listener.port}`,
     log: lines,

@@ -61,7 +61,6 @@ export async function serve(options: ServeOptions = {}): Promise<Serving> {
   const listener = await startHttp({
     server,
     app: createApp({ server, log, limits }),
-    clock,
     log,
     limits,
     address: '127.0.0.1',

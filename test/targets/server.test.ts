@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { type RawAnswer, send } from '../helpers/http.ts'
 import { buildServer, ROOT, type Serving, serve, start, stopAll } from './child.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'nereid-target-'))
@@ -212,6 +213,23 @@ test('a restricted API asks for its header, on the way a client takes', async ()
   ])
   expect((await load({ 'Admin-Key': 's3cret' })).status).toBe(200)
   expect((await infer(server, 'echo')).status).toBe(200)
+})
+
+test('a restricted inference API asks for its header on every way in', async () => {
+  const server = await serve([
+    `--model-repository=${good}`,
+    '--http-restricted-api=inference:infer-key=s3cret',
+  ])
+  const ask = (headers: Record<string, string>, path: string): Promise<RawAnswer> =>
+    send({ url: `${server.url}/v2/models/echo/${path}`, method: 'POST', body: BODY, headers })
+  // With and without what takes the route away from the listener's fast path.
+  for (const more of [{}, { 'Accept-Encoding': 'identity' }]) {
+    for (const path of ['infer', 'infer?x=1']) {
+      expect((await ask(more, path)).status).toBe(403)
+      expect((await ask({ ...more, 'infer-key': 'wrong' }, path)).status).toBe(403)
+      expect((await ask({ ...more, 'infer-key': 's3cret' }, path)).status).toBe(200)
+    }
+  }
 })
 
 test('the log can go to a file, and standard error stays empty', async () => {

@@ -45,7 +45,6 @@ export class InferExchange implements ResponseSink {
   run(body: Buffer): void {
     try {
       const request = this.#decode(body)
-      request.startNs = this.#options.clock.now()
       this.#connection.inflight.add(request)
       ;(this.#model as ServedModel).submit(request)
     } catch (error) {

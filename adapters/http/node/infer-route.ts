@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ServerError } from '../../../core/errors.ts'
-import type { Clock, Log } from '../../../core/platform.ts'
+import type { Log } from '../../../core/platform.ts'
 import type { ProtocolLimits } from '../../../core/protocol/limits.ts'
+import type { RestOptions } from '../../../core/protocol/rest/handlers.ts'
+import type { RestRequest } from '../../../core/protocol/rest/types.ts'
 import type { InferenceServer } from '../../../core/server-types.ts'
 import { readBody } from './body.ts'
-import { type InferHead, readInferHead } from './head.ts'
+import { decimal } from './decimal.ts'
 import { InferExchange } from './infer-exchange.ts'
 import { InferTargets } from './infer-target.ts'
 import { writeError } from './reply.ts'
@@ -12,38 +14,37 @@ import type { Sockets } from './sockets.ts'
 
 export interface InferRouteOptions {
   readonly server: InferenceServer
-  readonly clock: Clock
   readonly log: Log
   readonly limits: ProtocolLimits
+  /** The one the app has: asked for each request, because the route is taken before the app sees it. */
+  readonly authorize?: RestOptions['authorize']
 }
 
 /**
  * The infer route without Request and Response objects. Returns false for what it leaves to the app: other URLs, other
- * methods, compressed requests or replies, and a header length that is no number.
+ * methods, compressed requests or replies, a header length that is no number, and what is not allowed.
  */
 export function inferRoute(
   options: InferRouteOptions,
   sockets: Sockets,
 ): (request: IncomingMessage, response: ServerResponse) => boolean {
-  const { limits } = options
+  const { limits, authorize } = options
   const targets = new InferTargets()
-  const head: InferHead = {
-    headerLength: -1,
-    contentLength: -1,
-    contentEncoding: '',
-    acceptEncoding: '',
-  }
   const bodyLimits = { maxBytes: limits.bodyBytes, maxChunks: limits.bodyChunks }
 
   return (request, response) => {
     if (request.method !== 'POST') return false
     const target = targets.find(request.url as string)
     if (target === null) return false
-    readInferHead(request.rawHeaders, head)
-    if (head.contentEncoding !== '' || head.acceptEncoding !== '') return false
-    if (Number.isNaN(head.headerLength)) return false
+    const { headers } = request
+    if (headers['content-encoding'] !== undefined || headers['accept-encoding'] !== undefined) {
+      return false
+    }
+    const headerLength = decimal(headers['inference-header-content-length'] as string | undefined)
+    if (Number.isNaN(headerLength)) return false
+    if (authorize !== undefined && authorize(target.match, unread(request)) !== null) return false
+    const contentLength = decimal(headers['content-length'])
 
-    const { headerLength, contentLength } = head
     const exchange = new InferExchange(
       options,
       target,
@@ -71,4 +72,17 @@ function refuseBody(request: IncomingMessage, response: ServerResponse, error: S
     if (discarded > DISCARDED_BODY_BYTES) request.socket.destroy()
   })
   writeError(response, error)
+}
+
+/** `request` as the authorizer sees it; the body is not its business. */
+function unread(request: IncomingMessage): RestRequest {
+  return {
+    method: 'POST',
+    path: request.url as string,
+    header(name) {
+      const value = request.headers[name]
+      return Array.isArray(value) ? value.join(', ') : value
+    },
+    body: () => Promise.reject(new Error('the body was not read yet')),
+  }
 }

@@ -41,7 +41,7 @@ export async function composeDev(setup: {
       backendNames: ['identity', 'onnxruntime'],
       createServer: () => Promise.resolve(server),
       startHttp: () =>
-        startHttp({ server, app, clock, log, limits, address: http.address, port: http.port }),
+        startHttp({ server, app, log, limits, address: http.address, port: http.port }),
       startMetrics: () => {
         const prom = promMetrics({ server, log, maxSeries: metrics.maxSeries })
         const { address, port } = metrics

@@ -52,7 +52,7 @@ export function serverParts(setup: {
           limits,
           ...(authorize === undefined ? {} : { authorize }),
         }),
-        clock: platform.clock,
+        ...(authorize === undefined ? {} : { authorize }),
         log: platform.log,
         limits,
         address: http.address,

@@ -261,10 +261,6 @@ describe('a command line that cannot be served is refused with the reason', () =
       "restricted api 'health' can not be specified in multiple config groups",
     ],
     [
-      ['--http-restricted-api=inference:k=v'],
-      "--http-restricted-api can not restrict 'inference' yet",
-    ],
-    [
       ['--load-model=m'],
       "Error: Use of '--load-model' requires setting '--model-control-mode=explicit' as well.",
     ],
