@@ -24,7 +24,10 @@ export function joiningOf(config: ModelConfig, inputs: readonly IoSpec[]): Joini
   }
 }
 
-/** The outputs that runs produce: those of the config and of its sequence states, or all of the model's. */
+/**
+ * The outputs that runs produce, by name: those of the config and of its sequence states, or all of the model's. In this
+ * order responses need no sorting.
+ */
 export function wantedOutputs(config: ModelConfig, outputs: readonly IoSpec[]): WantedOutput[] {
   const dims = new Map(
     (config.output ?? []).map((output) => [output.name ?? '', output.dims ?? []]),
@@ -36,6 +39,7 @@ export function wantedOutputs(config: ModelConfig, outputs: readonly IoSpec[]): 
   return outputs
     .filter((output) => dims.size === 0 || dims.has(output.name))
     .map(({ name, datatype }) => ({ name, datatype, scalarShape: dims.get(name) ?? [] }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
 /** Whether `plan` serves a batch whose first request is `first` and which has `size` rows. The hot path's only check. */

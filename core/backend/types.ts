@@ -66,6 +66,11 @@ export interface ExecutionMarks {
  */
 export interface BatchResult {
   readonly outputs: readonly Tensor[]
+  /**
+   * Requests of the batch that are not answered yet but run again, in a later batch and without START and END
+   * (`iterative_sequence` models only). An instance may have sent them responses that are not final.
+   */
+  readonly again?: readonly InferRequest[]
   readonly release?: () => void
 }
 

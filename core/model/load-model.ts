@@ -9,6 +9,7 @@ import type { Clock } from '../platform.ts'
 import { createScheduler } from '../schedulers/create.ts'
 import type { Scheduler } from '../schedulers/types.ts'
 import { ModelStats } from '../stats.ts'
+import { readInitialStates } from './initial-states.ts'
 import { planInstances } from './instance-group.ts'
 import { readLabels } from './labels.ts'
 import { closeAll, LoadedModel } from './model.ts'
@@ -38,6 +39,7 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
   try {
     const config = finishConfig(options, backendModel)
     const labels = await readLabels(source, config, signal)
+    const initialStates = await readInitialStates({ config, source, signal })
     const check = createRequestCheck(config, source.name, source.version)
     const planned = planInstances(config, backend)
     // Settled, not raced: every instance that was made must be known before any is closed.
@@ -55,6 +57,7 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
       log: source.log,
       modelName: source.name,
       version: source.version,
+      initialStates,
     })
     const samples = await warmupSamples({
       config,

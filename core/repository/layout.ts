@@ -1,4 +1,5 @@
 import { ServerError } from '../errors.ts'
+import { INITIAL_STATE_FOLDER } from '../model/initial-states.ts'
 import { WARMUP_FOLDER } from '../model/warmup.ts'
 import { safeJoin, safeName } from '../paths.ts'
 
@@ -6,8 +7,6 @@ import { safeJoin, safeName } from '../paths.ts'
 export const CONFIG_FILE = 'config.pbtxt'
 /** Holds the configs that `--model-config-name` selects. */
 export const CONFIGS_FOLDER = 'configs'
-/** Initial states of sequences. */
-export const INITIAL_STATE_FOLDER = 'initial_state'
 
 /** Folders beside the versions that are no versions and deserve no warning. */
 export const RESERVED_FOLDERS: ReadonlySet<string> = new Set([

@@ -4,18 +4,19 @@ import type { InferRequest } from '../infer.ts'
 import { createBatchWindow } from './batch-window.ts'
 import { createDirectScheduler } from './direct.ts'
 import { createSchedulerParts, type SchedulerOptions } from './parts.ts'
+import { createSequenceScheduler } from './sequence-scheduler.ts'
 import type { Scheduler } from './types.ts'
 
 /** Picks the scheduler a model's config asks for. Throws UNSUPPORTED for those this server does not have yet. */
 export function createScheduler(options: SchedulerOptions): Scheduler {
   const { config } = options
-  for (const field of ['sequence_batching', 'ensemble_scheduling'] as const) {
-    if (config[field] === undefined) continue
+  if (config.ensemble_scheduling !== undefined) {
     throw new ServerError(
       'UNSUPPORTED',
-      `model '${options.modelName}' version ${options.version} uses '${field}', which is not supported`,
+      `model '${options.modelName}' version ${options.version} uses 'ensemble_scheduling', which is not supported`,
     )
   }
+  if (config.sequence_batching !== undefined) return createSequenceScheduler(options)
   const parts = createSchedulerParts(options)
   return config.dynamic_batching === undefined
     ? createDirectScheduler(parts)

@@ -99,6 +99,7 @@ export function createRunner(options: RunnerOptions): Runner {
   const fail = (error: ServerError, endNs: number): void => {
     for (let i = 0; i < batch.requests.length; i++) {
       const request = batch.requests[i] as InferRequest
+      if (request.settled) continue
       stats.recordFailure(request.cancelled ? 'CANCELED' : 'BACKEND', endNs - request.startNs)
       answer(i, request, request.cancelled ? cancelled() : error)
     }
@@ -116,13 +117,14 @@ export function createRunner(options: RunnerOptions): Runner {
       fail(broken('outputs do not fit the batch', error), endNs)
       return
     }
-    count(endNs)
-    if (whole !== null) answer(0, request, whole)
+    count(endNs, result.again)
+    if (whole !== null && result.again?.includes(request) !== true) answer(0, request, whole)
     for (let i = 0; i < parts.length; i++) {
-      answer(i, requests[i] as InferRequest, parts[i] as InferResponse)
+      const one = requests[i] as InferRequest
+      if (result.again?.includes(one) !== true) answer(i, one, parts[i] as InferResponse)
     }
   }
-  const count = (endNs: number): void => {
+  const count = (endNs: number, again: readonly InferRequest[] | undefined): void => {
     const inputEndNs = marks.inputEndNs === 0 ? startNs : marks.inputEndNs
     const outputStartNs = marks.outputStartNs === 0 ? endNs : marks.outputStartNs
     times.computeInputNs = inputEndNs - startNs
@@ -130,6 +132,8 @@ export function createRunner(options: RunnerOptions): Runner {
     times.computeOutputNs = endNs - outputStartNs
     const epochMs = clock.epochMs()
     for (const request of batch.requests) {
+      // A row that only fills a slot was never anybody's request; one that runs again counts with its last run.
+      if (request.settled || again?.includes(request) === true) continue
       times.requestNs = endNs - request.startNs
       times.queueNs = startNs - request.queuedNs
       stats.recordSuccess(request.batchSize, epochMs, times)

@@ -2,7 +2,7 @@ import type { ModelConfig, ModelOutput } from '../config/types.ts'
 
 /** What cutting a result apart needs to know of a model's outputs, worked out once. */
 export interface OutputPlan {
-  /** In the config's order. */
+  /** By name, the order in which Triton's backends walk outputs, whatever the config's. */
   readonly names: readonly string[]
   /** Whether results have the batch's rows along their first axis. */
   readonly batches: boolean
@@ -18,7 +18,7 @@ export function createOutputPlan(config: ModelConfig): OutputPlan {
     if (reshape !== null) reshapes.set(output.name ?? '', reshape)
   }
   return {
-    names: outputs.map((output) => output.name ?? ''),
+    names: outputs.map((output) => output.name ?? '').sort(),
     batches: (config.max_batch_size ?? 0) > 0,
     reshapes: reshapes.size === 0 ? null : reshapes,
   }

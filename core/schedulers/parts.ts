@@ -2,6 +2,7 @@ import type { Instance } from '../backend/types.ts'
 import type { ModelConfig } from '../config/types.ts'
 import type { Clock, Log } from '../platform.ts'
 import type { ModelStats } from '../stats.ts'
+import type { Tensor } from '../tensor.ts'
 import { createRunner, type Runner, type RunnerOptions } from './execute.ts'
 import { createOutputPlan } from './output-plan.ts'
 
@@ -20,6 +21,8 @@ export interface SchedulerOptions {
    * TRITONSERVER_DELAY_SCHEDULER, which its tests use to make batches predictable.
    */
   readonly delayUntilQueued?: number
+  /** By state input: what `initial_state` gives a sequence's first step, with the batch dimension. */
+  readonly initialStates?: ReadonlyMap<string, Tensor>
 }
 
 /** What the scheduler implementations share. */

@@ -43,7 +43,6 @@ export function readCases(file: string): readonly RecordedCase[] {
 /** What the HTTP surface does not serve yet, by the recorded group or by the path. */
 export function isOutOfScope(recorded: RecordedCase): boolean {
   return (
-    recorded.group === 'sequence' ||
     recorded.group === 'generate' ||
     /\/trace\/setting|\/(system|cuda)sharedmemory/.test(recorded.path) ||
     /\/models\/ens_/.test(recorded.path)
