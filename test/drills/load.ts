@@ -1,0 +1,82 @@
+import { type Client, NoAnswer } from './client.ts'
+import { type Inference, inference, question, verify } from './inference.ts'
+import type { Affine } from './models.ts'
+
+export interface Target {
+  readonly model: string
+  readonly affine: Affine
+}
+
+/** What became of the requests of a load; every request is in exactly one of the last four. */
+export interface Tally {
+  asked: number
+  right: number
+  /** Answered, but not with its own answer or not with 200. */
+  wrong: number
+  /** Neither answered nor cancelled by us. */
+  missing: number
+  cancelled: number
+}
+
+export interface LoadOptions {
+  readonly client: Client
+  readonly targets: readonly Target[]
+  readonly connections: number
+  readonly random: () => number
+  /** Share of requests whose connection is destroyed: half of them at once, the others at a random point. */
+  readonly cancelShare: number
+  /** Asked before each request. */
+  more(asked: number): boolean
+  note(text: string): void
+}
+
+const MAX_ROWS = 3
+/** Within this time a connection is destroyed: before, in and after the execution; the answer may be faster. */
+const CANCEL_WITHIN_MS = 3
+
+/** Keeps every connection busy until there is no more to ask, and checks every byte that comes back. */
+export async function runLoad(options: LoadOptions): Promise<Tally> {
+  const { client, targets, connections, random, cancelShare, more, note } = options
+  const tally: Tally = { asked: 0, right: 0, wrong: 0, missing: 0, cancelled: 0 }
+
+  function next(target: Target): Inference {
+    const rows = 1 + Math.floor(random() * MAX_ROWS)
+    return inference(target.model, tally.asked++, { rows, binary: random() < 0.5 })
+  }
+  function canceller(): ((destroy: () => void) => void) | undefined {
+    if (random() >= cancelShare) return undefined
+    const atOnce = random() < 0.5
+    const delay = random() * CANCEL_WITHIN_MS
+    return (destroy) => {
+      if (atOnce) setImmediate(destroy)
+      else setTimeout(destroy, delay)
+    }
+  }
+  async function connection(): Promise<void> {
+    while (more(tally.asked)) {
+      const target = targets[Math.floor(random() * targets.length)] as Target
+      const asked = next(target)
+      const cancel = canceller()
+      try {
+        const reply = await client.ask({
+          ...question(asked),
+          ...(cancel === undefined ? {} : { cancel }),
+        })
+        const problem = reply === null ? '' : verify(asked, reply, target.affine)
+        if (reply === null) tally.cancelled++
+        else if (problem === '') tally.right++
+        else {
+          tally.wrong++
+          note(problem)
+        }
+      } catch (error) {
+        if (!(error instanceof NoAnswer)) throw error
+        tally.missing++
+        note(`${asked.id}: ${error.message}`)
+      }
+    }
+  }
+
+  await Promise.all(Array.from({ length: connections }, connection))
+  return tally
+}

@@ -1,0 +1,28 @@
+/** The sum of a metric over all its series; 0 when it has none. */
+export function metric(text: string, name: string): number {
+  let sum = 0
+  for (const line of text.split('\n')) {
+    if (!line.startsWith(name) || !/[{ ]/.test(line.charAt(name.length))) continue
+    sum += Number(line.slice(line.lastIndexOf(' ') + 1))
+  }
+  return sum
+}
+
+/** The text of a server's metrics. */
+export async function metrics(url: string): Promise<string> {
+  return (await fetch(url, { headers: { connection: 'close' } })).text()
+}
+
+/** Asks `value` until it is `wanted`, for at most `ms`; returns the last value. */
+export async function settled(
+  value: () => number | Promise<number>,
+  wanted: number,
+  ms: number,
+): Promise<number> {
+  const end = performance.now() + ms
+  for (;;) {
+    const now = await value()
+    if (now === wanted || performance.now() > end) return now
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+}
