@@ -14,11 +14,13 @@ import type { InferRouteOptions } from './infer-route.ts'
 import type { InferTarget } from './infer-target.ts'
 import { writeEncoded, writeError, writeTemplate } from './reply.ts'
 import { makeTemplate } from './reply-template.ts'
+import type { DeferredReply, ReplyTurn } from './reply-turn.ts'
 import type { Connection } from './sockets.ts'
 
 /** One infer request on one connection, from its body to its reply. */
-export class InferExchange implements ResponseSink {
+export class InferExchange implements ResponseSink, DeferredReply {
   readonly #options: InferRouteOptions
+  readonly #turn: ReplyTurn
   readonly #target: InferTarget
   readonly #headerLength: number
   readonly #connection: Connection
@@ -26,15 +28,21 @@ export class InferExchange implements ResponseSink {
   #model: ServedModel | null = null
   #entry: MemoEntry | null = null
   #format: ResponseFormat | null = null
+  /** True while the request is handed over: an answer in that time ran inline. */
+  #submitting = false
+  #request: InferRequest | null = null
+  #answer: InferResponse | ServerError | null = null
 
   constructor(
     options: InferRouteOptions,
+    turn: ReplyTurn,
     target: InferTarget,
     headerLength: number,
     connection: Connection,
     response: ServerResponse,
   ) {
     this.#options = options
+    this.#turn = turn
     this.#target = target
     this.#headerLength = headerLength
     this.#connection = connection
@@ -46,7 +54,9 @@ export class InferExchange implements ResponseSink {
     try {
       const request = this.#decode(body)
       this.#connection.inflight.add(request)
+      this.#submitting = true
       ;(this.#model as ServedModel).submit(request)
+      this.#submitting = false
     } catch (error) {
       this.#fail(error)
     }
@@ -158,11 +168,19 @@ export class InferExchange implements ResponseSink {
   answer(request: InferRequest, answer: InferResponse | ServerError | null, final: boolean): void {
     if (!final) return
     this.#connection.inflight.delete(request)
-    if (this.#connection.last) this.#response.shouldKeepAlive = false
+    this.#request = request
+    this.#answer = answer
+    if (!this.#submitting || !this.#turn.take(this)) this.flush()
+  }
+
+  flush(): void {
+    const request = this.#request as InferRequest
+    const answer = this.#answer
     if (this.#response.destroyed) {
       if (answer !== null && !(answer instanceof ServerError)) answer.release?.()
       return
     }
+    if (this.#connection.last) this.#response.shouldKeepAlive = false
     try {
       if (answer === null) throw new ServerError('INTERNAL', 'expected a single response, got 0')
       if (answer instanceof ServerError) throw answer

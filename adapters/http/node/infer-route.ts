@@ -10,6 +10,7 @@ import { decimal } from './decimal.ts'
 import { InferExchange } from './infer-exchange.ts'
 import { InferTargets } from './infer-target.ts'
 import { writeError } from './reply.ts'
+import { ReplyTurn } from './reply-turn.ts'
 import type { Sockets } from './sockets.ts'
 
 export interface InferRouteOptions {
@@ -30,6 +31,7 @@ export function inferRoute(
 ): (request: IncomingMessage, response: ServerResponse) => boolean {
   const { limits, authorize } = options
   const targets = new InferTargets()
+  const turn = new ReplyTurn()
   const bodyLimits = { maxBytes: limits.bodyBytes, maxChunks: limits.bodyChunks }
 
   return (request, response) => {
@@ -47,6 +49,7 @@ export function inferRoute(
 
     const exchange = new InferExchange(
       options,
+      turn,
       target,
       headerLength,
       sockets.of(request.socket),
