@@ -1,4 +1,5 @@
 import type { ServerError } from './errors.ts'
+import type { ComputeTimes } from './stats.ts'
 import type { Tensor } from './tensor.ts'
 
 /** A request or response parameter. `bigint` is an integer on the wire, `number` a double. */
@@ -75,6 +76,8 @@ export class InferRequest {
   /** The model's bookkeeping, called once with the final answer, before the sink. */
   onSettled: ((request: InferRequest, answer: InferResponse | ServerError | null) => void) | null =
     null
+  /** Where the times of this request's execution are added up: set on the steps of an ensemble request. */
+  composing: ComputeTimes | null = null
   readonly sink: ResponseSink
 
   constructor(options: InferRequestOptions, sink: ResponseSink) {

@@ -39,6 +39,20 @@ export class LatencyHistogram {
 export const FAILURE_REASONS = ['REJECTED', 'CANCELED', 'BACKEND', 'OTHER'] as const
 export type FailureReason = (typeof FAILURE_REASONS)[number]
 
+/** What executing took, nanoseconds, all in all. */
+export interface ComputeTimes {
+  computeInputNs: number
+  computeInferNs: number
+  computeOutputNs: number
+}
+
+/** Adds the compute times of one execution to `sum`. */
+export function addComputeTimes(sum: ComputeTimes, times: Readonly<ComputeTimes>): void {
+  sum.computeInputNs += times.computeInputNs
+  sum.computeInferNs += times.computeInferNs
+  sum.computeOutputNs += times.computeOutputNs
+}
+
 /** Times of one successful request, nanoseconds. */
 export interface RequestTimes {
   readonly requestNs: number

@@ -19,9 +19,11 @@ export interface LoadedModelOptions {
   /** Every instance, passive ones too: closed with the model. */
   readonly instances: readonly Instance[]
   readonly backendModel: BackendModel
-  readonly labels: Labels
+  readonly labels: Pick<Labels, 'get'>
   readonly stats: ModelStats
   readonly clock: Clock
+  /** What else has to be there before requests can run; absent = nothing. */
+  readonly runnable?: () => boolean
 }
 
 /** One loaded version of a model: owns its scheduler, its instances and what the backend loaded. */
@@ -37,9 +39,12 @@ export class LoadedModel implements ServedModel {
   readonly #scheduler: Scheduler
   readonly #instances: readonly Instance[]
   readonly #backendModel: BackendModel
-  readonly #labels: Labels
+  readonly #labels: Pick<Labels, 'get'>
   readonly #clock: Clock
+  readonly #runnable: (() => boolean) | null
   #inflight = 0
+  #holds = 0
+  #onDropped: (() => void) | null = null
   #closed = false
   #retired: Promise<void> | null = null
 
@@ -58,6 +63,7 @@ export class LoadedModel implements ServedModel {
     this.#backendModel = options.backendModel
     this.#labels = options.labels
     this.#clock = options.clock
+    this.#runnable = options.runnable ?? null
   }
 
   get pending(): number {
@@ -69,8 +75,25 @@ export class LoadedModel implements ServedModel {
     return this.#inflight
   }
 
+  /** Whether requests are in flight or on their way: an ensemble that holds the model may still send some. */
+  get busy(): boolean {
+    return this.#inflight > 0 || this.#holds > 0
+  }
+
   get ready(): boolean {
-    return this.#retired === null
+    return this.#retired === null && (this.#runnable === null || this.#runnable())
+  }
+
+  /**
+   * Keeps the model open until it is dropped as often as it was held, whatever happens to it in the repository. To be
+   * called in the turn in which it was looked up.
+   */
+  hold(): void {
+    this.#holds++
+  }
+
+  drop(): void {
+    if (--this.#holds === 0) this.#onDropped?.()
   }
 
   labels(output: string): readonly string[] | undefined {
@@ -119,6 +142,11 @@ export class LoadedModel implements ServedModel {
 
   async #drain(): Promise<void> {
     await new Promise<void>((resolve) => this.#clock.nextTurn(resolve))
+    if (this.#holds > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onDropped = resolve
+      })
+    }
     this.#closed = true
     // The scheduler answers what it took before it closes. A scheduler or an instance that fails to close must not keep the rest open.
     await Promise.allSettled([this.#scheduler.close()])

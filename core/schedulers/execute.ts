@@ -2,7 +2,7 @@ import type { Batch, BatchResult, ExecutionMarks, Instance } from '../backend/ty
 import { messageOf, ServerError } from '../errors.ts'
 import type { InferRequest, InferResponse } from '../infer.ts'
 import type { Clock, Log } from '../platform.ts'
-import type { ModelStats, RequestTimes } from '../stats.ts'
+import { addComputeTimes, type ModelStats, type RequestTimes } from '../stats.ts'
 import type { OrderedAnswers } from './ordered-answers.ts'
 import type { OutputPlan } from './output-plan.ts'
 import { cancelled } from './refusal.ts'
@@ -137,6 +137,7 @@ export function createRunner(options: RunnerOptions): Runner {
       times.requestNs = endNs - request.startNs
       times.queueNs = startNs - request.queuedNs
       stats.recordSuccess(request.batchSize, epochMs, times)
+      if (request.composing !== null) addComputeTimes(request.composing, times)
     }
     stats.recordExecution(
       batch.size,
