@@ -3,15 +3,12 @@ export interface Point {
   readonly y: number
 }
 
-/** Points that are still warming up: caches fill, the heap finds its size, lazy code is compiled. */
-export const WARM_UP_SHARE = 0.25
-
 /**
- * The Theil–Sen slope, the median of the slopes of all pairs, of the points after the warm-up: up to 29 % of them may be
- * outliers (a collection that came late) without moving it.
+ * The Theil–Sen slope, the median of the slopes of all pairs, of the points after the first `warmUp`, in which caches
+ * fill and the heap finds its size: up to 29 % of them may be outliers (a collection that came late) without moving it.
  */
-export function slopeAfterWarmUp(points: readonly Point[]): number {
-  const steady = points.slice(Math.floor(points.length * WARM_UP_SHARE))
+export function slopeAfter(warmUp: number, points: readonly Point[]): number {
+  const steady = points.slice(warmUp)
   const slopes: number[] = []
   for (const [i, a] of steady.entries()) {
     for (const b of steady.slice(i + 1)) {
