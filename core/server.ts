@@ -168,9 +168,9 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
       requireAccepting()
       await manager.load(name, overrides)
     },
-    async unload(name, _unloadDependents) {
+    async unload(name, unloadDependents) {
       requireAccepting()
-      await manager.unload(name)
+      await manager.unload(name, unloadDependents)
     },
     close(timeoutMs = DEFAULT_EXIT_TIMEOUT_MS) {
       closing ??= shutDown(timeoutMs)

@@ -65,6 +65,7 @@ const CORE_ORDER: readonly RegExp[] = [
   /^core\/(server-types|server-options|log)\.ts$/,
   /^core\/(schedulers|cache)\//,
   /^core\/model\//,
+  /^core\/ensemble\//,
   /^core\/(protocol|repository|metrics|trace)\//,
   /^core\/(server|index)\.ts$/,
 ]

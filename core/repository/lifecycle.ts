@@ -1,5 +1,6 @@
 import type { LoadedModel } from '../model/model.ts'
 import type { ModelState } from '../server-types.ts'
+import type { ModelPlan } from './plan.ts'
 import type { ModelFiles } from './snapshot.ts'
 
 /** The reason of a version that was taken down on purpose. */
@@ -97,8 +98,16 @@ export class ModelRecord {
   readonly versions: Map<number, VersionRecord> = new Map()
   /** What the serving versions were loaded from; null where none serves. */
   loadedFrom: LoadOrigin | null = null
+  /** What it is loaded from, or would be once what it depends on is there; undefined where nobody wants it loaded. */
+  plan: ModelPlan | undefined = undefined
+  /** Whether it was asked for by name, not only as a part of an ensemble. */
+  explicit = false
   /** Why the last load failed before any version was touched; '' when it did not. */
   problem = ''
+  /** Why the last load failed, as the load API tells it; '' when it did not. */
+  failure = ''
+  /** What keeps an ensemble from running on the models it is made of; '' where nothing does. */
+  invalid = ''
   /** Whether it was ever read from a repository without a fault: Triton knows a model from then on. */
   known = false
 

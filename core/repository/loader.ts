@@ -1,5 +1,7 @@
-import type { Backend } from '../backend/types.ts'
+import type { Backend, ModelSource } from '../backend/types.ts'
 import type { ModelConfig } from '../config/types.ts'
+import { isEnsemble, loadEnsemble } from '../ensemble/load-ensemble.ts'
+import type { StepModels } from '../ensemble/types.ts'
 import { ServerError } from '../errors.ts'
 import { loadModel } from '../model/load-model.ts'
 import type { LoadedModel } from '../model/model.ts'
@@ -21,6 +23,8 @@ export interface LoaderOptions {
   readonly threads: number
   /** How often a failed version is tried again. */
   readonly retries: number
+  /** Where ensembles find the models they are made of. */
+  readonly models: StepModels
   /** Closes a model that is out of service. */
   readonly retire: (model: LoadedModel) => Promise<void>
   /** Called in the turn in which what is served changed. */
@@ -87,33 +91,37 @@ export class Loader {
   }
 
   async #loadVersion(plan: ModelPlan, version: number, signal: AbortSignal): Promise<Outcome> {
-    const { platform, autoComplete, retries } = this.#options
+    const { platform, retries } = this.#options
     for (let attempt = 0; ; attempt++) {
       try {
         signal.throwIfAborted()
-        const backend = this.#backendOf(plan.config)
-        const model = await loadModel({
-          backend,
-          clock: platform.clock,
-          autoComplete,
-          signal,
-          source: {
-            name: plan.name,
-            version,
-            config: plan.config,
-            settings: this.#settingsOf(backend.name),
-            store: plan.files.store,
-            modelPath: plan.files.path,
-            versionPath: `${plan.files.path}/${version}`,
-            log: platform.log,
-          },
-        })
-        return { version, model }
+        return { version, model: await this.#open(plan, version, signal) }
       } catch (error) {
         platform.log.error(`failed to load '${plan.name}' version ${version}: ${statusText(error)}`)
         if (attempt >= retries || signal.aborted) return { version, error }
       }
     }
+  }
+
+  #open(plan: ModelPlan, version: number, signal: AbortSignal): Promise<LoadedModel> {
+    const { platform, autoComplete, models } = this.#options
+    const { clock, log } = platform
+    const source = (settings: ReadonlyMap<string, string>): ModelSource => ({
+      name: plan.name,
+      version,
+      config: plan.config,
+      settings,
+      store: plan.files.store,
+      modelPath: plan.files.path,
+      versionPath: `${plan.files.path}/${version}`,
+      log,
+    })
+    if (isEnsemble(plan.config)) {
+      return loadEnsemble({ source: source(new Map()), models, clock, signal })
+    }
+    const backend = this.#backendOf(plan.config)
+    const settings = this.#settingsOf(backend.name)
+    return loadModel({ backend, clock, autoComplete, signal, source: source(settings) })
   }
 
   #swap(record: ModelRecord, versions: readonly number[], outcomes: readonly Outcome[]): void {
@@ -148,13 +156,6 @@ export class Loader {
   }
 
   #backendOf(config: ModelConfig): Backend {
-    if (config.platform === 'ensemble' || config.ensemble_scheduling !== undefined) {
-      // Ensembles get a scheduler of their own instead of a backend; until then they are refused by name.
-      throw new ServerError(
-        'UNSUPPORTED',
-        "'ensemble_scheduling' is not supported by this server yet",
-      )
-    }
     const name = config.backend ?? ''
     if (name === '') {
       throw new ServerError('INVALID_ARG', `unknown platform '${config.platform ?? ''}'`)

@@ -44,8 +44,7 @@ export function readCases(file: string): readonly RecordedCase[] {
 export function isOutOfScope(recorded: RecordedCase): boolean {
   return (
     recorded.group === 'generate' ||
-    /\/trace\/setting|\/(system|cuda)sharedmemory/.test(recorded.path) ||
-    /\/models\/ens_/.test(recorded.path)
+    /\/trace\/setting|\/(system|cuda)sharedmemory/.test(recorded.path)
   )
 }
 

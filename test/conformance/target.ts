@@ -1,6 +1,6 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onnxBackend } from '../../adapters/backends/onnx.ts'
 import { createApp } from '../../adapters/http/app.ts'
@@ -51,14 +51,14 @@ export async function startServer(root: string, options: ServerOptions): Promise
 
 /**
  * The server of `NEREID_TARGET_URL` (the real Triton, see `triton/start.sh`), or this project's own with the recorded
- * flags on a copy of the recorded repository, without the ensembles, which are not served yet.
+ * flags on a copy of the recorded repository.
  */
 export async function startTarget(): Promise<Target> {
   const url = process.env['NEREID_TARGET_URL']
   if (url !== undefined) return { url, log: [], close: async () => {} }
   const folder = await mkdtemp(join(tmpdir(), 'nereid-conformance-'))
   const root = join(folder, 'repository')
-  await cp(RECORDED, root, { recursive: true, filter: (path) => !/^ens_/.test(basename(path)) })
+  await cp(RECORDED, root, { recursive: true })
   const target = await startServer(root, { modelControlMode: 'explicit', loadModels: ['*'] })
   return {
     ...target,

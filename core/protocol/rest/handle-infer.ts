@@ -33,8 +33,9 @@ export async function handleInfer(
   request: RestRequest,
 ): Promise<RestResponse> {
   const { server, limits } = context
-  const model = server.model(params.model ?? '', params.version ?? '')
-  checkNotDecoupled(model)
+  const find = (): ServedModel => server.model(params.model ?? '', params.version ?? '')
+  // Who asks for a model that is not there need not send a body.
+  checkNotDecoupled(find())
   let body: Uint8Array
   try {
     const encoding = requestEncoding(request.header('content-encoding'))
@@ -47,6 +48,9 @@ export async function handleInfer(
     request.header('inference-header-content-length'),
     body.length,
   )
+  // Looked up again, and used in the same turn: a model may be replaced while the body comes.
+  const model = find()
+  checkNotDecoupled(model)
   const { options, format } = decodeInferRequest(body, headerLength, model, limits)
   const response = await inferOnce(model, options, request.signal)
   try {

@@ -90,7 +90,9 @@ describe('model control none', () => {
     expect(reason('elsewhere')).toContain(
       "unexpected directory name 'elsewhere' for model 'other', directory name must equal model name",
     )
-    expect(reason('ensemble')).toContain('ensemble_scheduling')
+    expect(reason('ensemble')).toBe(
+      'Invalid argument: in ensemble ensemble, ensemble tensor I: inconsistent data type: TYPE_FP32 is inferred from model ensemble while TYPE_INT32 is inferred from model good',
+    )
     expect(await infer(server, 'good', [1, 2])).toEqual([1, 2])
     expect(await server.index(true)).toEqual([{ name: 'good', version: '1', state: 'READY' }])
     expect(server.startupErrors).toHaveLength(6)
