@@ -12,6 +12,9 @@ import { composeDev, type DevServer } from './compose.ts'
 /** Models are looked at this often: a change is served before the next try by hand. */
 const DEV_FLAGS = ['--model-control-mode=poll', '--repository-poll-secs=1', '--exit-on-error=false']
 
+// The official builds of ONNX Runtime report sessions and model names to their maker unless this is set before they start.
+process.env['ORT_DISABLE_TELEMETRY'] ??= '1'
+
 const started = process.argv[1]
 const isMain = started !== undefined && realpathSync(started) === fileURLToPath(import.meta.url)
 const argv = [...DEV_FLAGS, ...(isMain ? process.argv.slice(2) : [])]

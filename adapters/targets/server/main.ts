@@ -7,4 +7,7 @@ const POOL_SIZE = Math.min(128, Math.max(16, 4 * availableParallelism()))
 // bundled as CommonJS and everything else comes after it.
 process.env['UV_THREADPOOL_SIZE'] ??= String(POOL_SIZE)
 
+// The official builds of ONNX Runtime report sessions and model names to their maker unless this is set before they start.
+process.env['ORT_DISABLE_TELEMETRY'] ??= '1'
+
 void import('./server.ts')
