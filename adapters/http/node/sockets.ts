@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server } from 'node:http'
-import type { Socket } from 'node:net'
+import { Server as NetServer, type Socket } from 'node:net'
 import type { InferRequest } from '../../../core/infer.ts'
 
 /** How often stalled bodies are looked for. */
@@ -8,6 +8,11 @@ const SWEEP_MS = 2_000
 export const MIN_BODY_BYTES_PER_SECOND = 1024
 /** How often a closing listener looks for connections that have become idle. */
 const DRAIN_CHECK_MS = 50
+/**
+ * For this long a closing listener leaves connections open between requests, so that a busy client's next request is
+ * answered, with `Connection: close`, instead of meeting the end of its connection.
+ */
+export const DRAIN_LINGER_MS = 250
 const TOO_SLOW =
   'HTTP/1.1 408 Request Timeout\r\nContent-Type: application/json\r\nContent-Length: 27\r\nConnection: close\r\n\r\n{"error":"Request Timeout"}'
 
@@ -90,21 +95,36 @@ export class Sockets {
   /** Resolves when every connection of `server` is closed; after `timeoutMs` the rest is cut. */
   drain(server: Server, timeoutMs: number): Promise<void> {
     this.draining = true
-    for (const socket of this.#sockets) {
-      const connection = socket[CONNECTION] as Connection
-      // Node does not count a connection that never sent anything among the idle ones.
-      if (connection.message === null) socket.destroy()
-      connection.last = true
-    }
+    for (const socket of this.#sockets) (socket[CONNECTION] as Connection).last = true
     return new Promise((resolve) => {
-      const idle = setInterval(() => server.closeIdleConnections(), DRAIN_CHECK_MS)
+      let idle: NodeJS.Timeout | undefined
+      const linger = setTimeout(
+        () => {
+          this.#closeUnused()
+          server.close()
+          idle = setInterval(() => server.closeIdleConnections(), DRAIN_CHECK_MS)
+        },
+        Math.min(DRAIN_LINGER_MS, timeoutMs),
+      )
       const cut = setTimeout(() => server.closeAllConnections(), timeoutMs)
-      server.close(() => {
+      server.once('close', () => {
+        clearTimeout(linger)
         clearInterval(idle)
         clearTimeout(cut)
         clearInterval(this.#sweeper)
+        // Ends Node's own checks of connections.
+        server.close()
         resolve()
       })
+      // Only stops accepting: `close` of an HTTP server would also end the connections that are idle at this moment.
+      NetServer.prototype.close.call(server)
     })
+  }
+
+  /** Node does not count a connection that never sent anything among the idle ones. */
+  #closeUnused(): void {
+    for (const socket of this.#sockets) {
+      if ((socket[CONNECTION] as Connection).message === null) socket.destroy()
+    }
   }
 }
