@@ -8,12 +8,13 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { buildServer, stopAll } from '../targets/child.ts'
 import { answers } from './answers.ts'
+import { drain } from './drain.ts'
 import type { Drill, DrillContext, Figure, Profile } from './drill.ts'
 import { kept } from './drill.ts'
 import { reload } from './reload.ts'
 import { drillTable } from './table.ts'
 
-const DRILLS: readonly Drill[] = [reload, answers]
+const DRILLS: readonly Drill[] = [reload, answers, drain]
 /** Notes of one drill that are printed; a broken promise is often broken a thousand times. */
 const MAX_NOTES = 10
 
