@@ -25,6 +25,8 @@ export interface LoadOptions {
   readonly random: () => number
   /** Share of requests whose connection is destroyed: half of them at once, the others at a random point. */
   readonly cancelShare: number
+  /** Between two requests of a connection. Default 0. */
+  readonly pauseMs?: number
   /** Asked before each request. */
   more(asked: number): boolean
   note(text: string): void
@@ -36,7 +38,7 @@ const CANCEL_WITHIN_MS = 3
 
 /** Keeps every connection busy until there is no more to ask, and checks every byte that comes back. */
 export async function runLoad(options: LoadOptions): Promise<Tally> {
-  const { client, targets, connections, random, cancelShare, more, note } = options
+  const { client, targets, connections, random, cancelShare, pauseMs = 0, more, note } = options
   const tally: Tally = { asked: 0, right: 0, wrong: 0, missing: 0, cancelled: 0 }
 
   function next(target: Target): Inference {
@@ -74,6 +76,7 @@ export async function runLoad(options: LoadOptions): Promise<Tally> {
         tally.missing++
         note(`${asked.id}: ${error.message}`)
       }
+      if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs))
     }
   }
 

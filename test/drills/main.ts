@@ -11,10 +11,12 @@ import { answers } from './answers.ts'
 import { drain } from './drain.ts'
 import type { Drill, DrillContext, Figure, Profile } from './drill.ts'
 import { kept } from './drill.ts'
+import { overload } from './overload.ts'
 import { reload } from './reload.ts'
+import { soak } from './soak.ts'
 import { drillTable } from './table.ts'
 
-const DRILLS: readonly Drill[] = [reload, answers, drain]
+const DRILLS: readonly Drill[] = [reload, answers, overload, drain, soak]
 /** Notes of one drill that are printed; a broken promise is often broken a thousand times. */
 const MAX_NOTES = 10
 
