@@ -176,6 +176,20 @@ describe.each(ONE)('the backlog of a %s model', (_, sequence) => {
     expect(rig.stats.failures.REJECTED).toBe(2)
   })
 
+  it('forgets the timeout of a sequence that got its slot', () => {
+    const rig = createSequenceRig({ sequence, config: narrow, paused: true })
+    rig.run(1n, 'se')
+    const steps = [1, 2].map((value) =>
+      rig.run(2n, value === 1 ? 's' : 'e', value, { timeoutUs: 500 }),
+    )
+    rig.instances[0]?.finish()
+    rig.clock.advance(600 * US)
+    rig.instances[0]?.finish()
+    rig.clock.settle()
+    rig.instances[0]?.finish()
+    expect(steps.map((step) => step.numbers('OUTPUT0'))).toEqual([[1], [2]])
+  })
+
   it('lets a whole sequence go when one of its requests is cancelled', () => {
     const rig = createSequenceRig({ sequence, config: narrow })
     rig.run(1n, 's')
