@@ -89,6 +89,10 @@ export function createStepGate(options: {
       admitting = false
       watch()
     },
-    withdraw: (waiter) => line.delete(waiter),
+    withdraw(waiter) {
+      const waited = line.delete(waiter)
+      if (waited && line.size === 0) alarm.set(0)
+      return waited
+    },
   }
 }
