@@ -11,18 +11,18 @@ import { randomFrom } from './random.ts'
 import { metric, metrics, settled } from './server-figures.ts'
 import { type Point, slopeAfter } from './slope.ts'
 
-const SECONDS = { ci: 60, long: 4 * 3600 }
+const SECONDS = { ci: 50, long: 4 * 3600 }
 const CONNECTIONS = 12
 /** Between two requests of a connection: the promise is about time and numbers, not about speed. */
 const PAUSE_MS = 2
 const CANCEL_SHARE = 0.2
 const LOAD_EVERY_MS = 2_000
 /** Model changes and failures before the first sample; as with reloads, the heap finds its size in 300. */
-const WARM_UP_ROUNDS = 150
+const WARM_UP_ROUNDS = 120
 const SAMPLE_MS = 1_000
 /** Collections come when V8 likes; the least of so many samples is what remains after one. */
 const SAMPLES_PER_WINDOW = 5
-/** In `ci`, over some 200,000 requests: what the allocator moves. A leak of 50 bytes per request is 5 MB. */
+/** In `ci`, over some 150,000 requests: what the allocator moves. A leak of 50 bytes per request is 5 MB. */
 const MAX_MB_PER_100K = 2
 /** Over a night nothing may be left of that. */
 const MAX_MB_PER_HOUR = 0.5
@@ -107,7 +107,9 @@ export const soak: Drill = {
       progress(`${resident.length} of ${SECONDS[profile]} s, ${asked} requests`)
     })
     const end = await atRest(server, start)
-    const pending = metric(await metrics(server.metricsUrl), 'nv_inference_pending_request_count')
+    const gauge = async (): Promise<number> =>
+      metric(await metrics(server.metricsUrl), 'nv_inference_pending_request_count')
+    const pending = await settled(gauge, 0, SETTLE_MS)
     server.process.kill('SIGTERM')
     const { code } = await server.ended
     const perHour = (tally.asked / SECONDS[profile]) * 3600
