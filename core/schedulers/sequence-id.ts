@@ -23,21 +23,25 @@ export function createSequenceIdCheck(config: ModelConfig, modelName: string): S
   return {
     problem(request) {
       const { sequenceId } = request
+      if (request.batchSize > 1) {
+        return bad(
+          `inference request to model '${modelName}' must specify batch-size 1 due to requirements of sequence batcher`,
+        )
+      }
+      if (!hasSequenceId(request)) {
+        if (optional) return null
+        return bad(
+          `inference request to model '${modelName}' must specify a non-zero or non-empty correlation ID`,
+        )
+      }
+      // Triton 2.51 hands such an id on as it lies in memory; later ones refuse it in these words.
       const isString = typeof sequenceId === 'string'
       if (wanted !== undefined && isString !== (wanted === 'BYTES')) {
         return bad(
           `${request.logPrefix}sequence batching control '${id?.name}' data-type is '${isString ? 'BYTES' : 'UINT64'}', but model '${modelName}' expects '${wanted}'`,
         )
       }
-      if (request.batchSize > 1) {
-        return bad(
-          `inference request to model '${modelName}' must specify batch-size 1 due to requirements of sequence batcher`,
-        )
-      }
-      if (hasSequenceId(request) || optional) return null
-      return bad(
-        `inference request to model '${modelName}' must specify a non-zero or non-empty correlation ID`,
-      )
+      return null
     },
     unknown: ({ sequenceId }) =>
       bad(

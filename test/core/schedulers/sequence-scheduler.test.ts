@@ -26,6 +26,7 @@ describe.each(STRATEGIES)('a sequence request to a %s model', (_, sequence) => {
     const anonymous =
       "INVALID_ARG inference request to model 'm' must specify a non-zero or non-empty correlation ID"
     expect(rig.run(0n, 's').error).toBe(anonymous)
+    expect(rig.run('', 's').error).toBe(anonymous)
     expect(rig.run(5n, '').error).toBe(NO_START(5n))
     expect(rig.run(5n, 's', 0, { rows: 2 }).error).toBe(
       "INVALID_ARG inference request to model 'm' must specify batch-size 1 due to requirements of sequence batcher",
