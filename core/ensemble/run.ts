@@ -124,19 +124,19 @@ export class EnsembleRun implements StepCaller {
 
   readonly #cancel = (): void => {
     this.#fail(cancelled())
-    for (const call of this.#active) {
-      if (this.#context.gates[call.step.index]?.withdraw(call) === true) {
-        this.#active.delete(call)
-        call.dropInputs()
-      } else {
-        call.request.cancel()
-      }
-    }
+    for (const call of this.#active) call.request.cancel()
     this.#pump()
   }
 
+  /** The first error is the request's. Steps that wait for their turn give up. */
   #fail(error: ServerError): void {
-    this.#error ??= error
+    if (this.#error !== null) return
+    this.#error = error
+    for (const call of this.#active) {
+      if (this.#context.gates[call.step.index]?.withdraw(call) !== true) continue
+      this.#active.delete(call)
+      call.dropInputs()
+    }
   }
 
   #wave(index: number): Wave {

@@ -7,7 +7,8 @@ import { createGate, createKeyedQueue, type Gate, type KeyedQueue } from './gate
 import { ModelRecord } from './lifecycle.ts'
 import type { LoadGroup } from './load-group.ts'
 import { Loader, type LoaderOptions } from './loader.ts'
-import { type ModelPlan, type PlanOptions, planModel } from './plan.ts'
+import type { ModelPlan, PlanOptions } from './plan.ts'
+import { pollModel } from './poll-model.ts'
 import { ModelRoutes } from './routes.ts'
 import { MAX_MODELS, type ModelFiles } from './snapshot.ts'
 import { statusText } from './status-text.ts'
@@ -124,7 +125,15 @@ export class ModelOperations {
     seen: ReadonlySet<string>,
     round: number,
   ): Promise<readonly string[]> {
-    const plan = await this.#scans.run(() => this.#plan(name, request))
+    const plan = await this.#scans.run(() =>
+      pollModel({
+        name,
+        ...request,
+        options: this.#options.planOptions(),
+        // Only a fault of what lies in the repository is remembered; one of the request says nothing about the model.
+        onFault: (error) => this.refuse(name, statusText(error)),
+      }),
+    )
     const record = this.#record(name)
     record.known = true
     record.problem = ''
@@ -215,31 +224,6 @@ export class ModelOperations {
       if (serving.length === 0) return false
       await this.#unload(record)
       return true
-    }
-  }
-
-  async #plan(name: string, { find, overrides }: ApplyRequest): Promise<ModelPlan> {
-    const { platform, signal, planOptions } = this.#options
-    const { log } = platform
-    let found = false
-    try {
-      signal.throwIfAborted()
-      const files = await find(planOptions())
-      found = true
-      for (const line of files.skipped) log.warning(line)
-      return await planModel(files, overrides, planOptions())
-    } catch (error) {
-      log.error(`Poll failed for model directory '${name}': ${messageOf(error)}`)
-      // Only a fault of what lies in the repository is remembered; one of the request says nothing about the model.
-      if (found && overrides.config === undefined) this.#record(name).problem = statusText(error)
-      if (!found && error instanceof ServerError && overrides.files !== undefined) {
-        if (error.code === 'INVALID_ARG') throw error
-      }
-      throw new ServerError(
-        'INTERNAL',
-        `failed to load '${name}', failed to poll from model repository`,
-        { cause: error },
-      )
     }
   }
 

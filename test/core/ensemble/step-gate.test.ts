@@ -5,13 +5,16 @@ import {
   type GateWaiter,
   MAX_STEP_WAIT_NS,
 } from '../../../core/ensemble/step-gate.ts'
+import { ServerError } from '../../../core/errors.ts'
 import { createFakeClock } from '../../helpers/fake-clock.ts'
 import {
   answerPlus,
   CHAIN,
   createRig,
+  DIAMOND,
   ensembleConfig,
   int32,
+  join,
   type ManualModel,
   one,
   send as sendTo,
@@ -65,6 +68,27 @@ describe('max_inflight_requests', () => {
     expect(clock.timers).toBe(0)
     answerPlus(a.open[0]!)
     expect(a.requests).toHaveLength(1)
+  })
+
+  it('ends the wait of a request that another step has failed', async () => {
+    const config = ensembleConfig(['X'], ['Y'], DIAMOND)
+    const models = [one('a', 0), one('b'), one('c'), join()]
+    const [, b, c] = models as [ManualModel, ManualModel, ManualModel]
+    const { send, ensemble } = await createRig(
+      {
+        ...config,
+        ensemble_scheduling: { ...config.ensemble_scheduling, max_inflight_requests: 1 },
+      },
+      models,
+    )
+    send([int32('X', [1, 1])])
+    answerPlus(b.open[0]!)
+    const second = send([int32('X', [2, 2])])
+    expect(ensemble.pending).toBe(1)
+    b.open[0]?.respond(new ServerError('INTERNAL', 'broken'))
+    expect(second.error).toBe("INTERNAL in ensemble 'ens', broken")
+    answerPlus(c.open[0]!)
+    expect(c.requests).toHaveLength(1)
   })
 
   it('answers UNAVAILABLE to a request that waited too long', async () => {
