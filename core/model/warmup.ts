@@ -34,6 +34,7 @@ export async function warmupSamples(options: {
   readonly signal?: AbortSignal | undefined
 }): Promise<readonly WarmupSample[]> {
   const samples: WarmupSample[] = []
+  const extras = sequenceInputs(options.config)
   for (const setting of options.config.model_warmup ?? []) {
     const size = setting.batch_size ?? 0
     if (size === 0) continue
@@ -42,11 +43,13 @@ export async function warmupSamples(options: {
         `warmup setting '${setting.name ?? ''}' has batch_size ${size}, the limit is ${MAX_WARMUP_BATCH}`,
       )
     }
-    const inputs = await warmupInputs(setting, options)
+    const all = await warmupInputs(setting, options)
+    const inputs = all.filter(({ name }) => !extras.has(name))
     const requests: InferRequest[] = []
     for (let i = 0; i < size; i++) {
       const request = new InferRequest({ inputs }, NOBODY)
       options.check(request)
+      request.inputs = [...request.inputs, ...all.filter(({ name }) => extras.has(name))]
       requests.push(request)
     }
     // Without a batch dimension nothing can be joined: one request after the other.
@@ -82,6 +85,16 @@ async function executeOnce(instance: Instance, sample: WarmupSample): Promise<vo
     const { code } = ServerError.from(error)
     throw new ServerError(code, `failed to run warmup sample '${sample.name}': ${messageOf(error)}`)
   }
+}
+
+/** Inputs that no client may send: a sample gives the model what the sequence scheduler would. */
+function sequenceInputs(config: ModelConfig): ReadonlySet<string> {
+  const { control_input, state } = config.sequence_batching ?? {}
+  const names = [
+    ...(control_input ?? []).map((input) => input.name),
+    ...(state ?? []).map((one) => one.input_name),
+  ]
+  return new Set(names.map((name) => name ?? ''))
 }
 
 async function warmupInputs(

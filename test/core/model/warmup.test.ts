@@ -39,6 +39,20 @@ describe('warm-up', () => {
     expect(server.inflight).toBe(0)
   })
 
+  it('may give a sequence model the inputs that its scheduler fills, which no client may', async () => {
+    const input = (name: string, size: number) =>
+      `inputs { key: "${name}" value { data_type: TYPE_INT32 dims: [${size}] zero_data: true } }`
+    const inputs = `${input('INPUT0', 2)} ${input('START', 1)}`
+    const { server, backend } = await start(
+      fakeConfig(`sequence_batching { direct { } control_input [ { name: "START"
+        control [ { kind: CONTROL_SEQUENCE_START int32_false_true: [0, 1] } ] } ] }
+        model_warmup [ { name: "sample" batch_size: 1 ${inputs} } ]`),
+    )
+    expect(server.modelReady('m', '')).toBe(true)
+    const names = backend.instances[0]?.batches[0]?.requests[0]?.inputs.map(({ name }) => name)
+    expect(names).toEqual(['INPUT0', 'START'])
+  })
+
   it('makes the same random data in every run', async () => {
     const config = warmup('data_type: TYPE_INT32 dims: [2] random_data: true')
     const sample = async () =>
