@@ -8,16 +8,16 @@ import { IDENTITY, writeModel } from './models.ts'
 const FLOOD_MS = { ci: 5_000, long: 120_000 }
 const CONNECTIONS = 64
 const BATCH = 8
-const EXECUTION_MS = 100
+const EXECUTION_MS = 200
 const QUEUE = 16
-/** A refused client comes back after this; together they ask for sixteen times what the model can do. */
+/** A refused client comes back after this; together they ask for thirty times what the model can do. */
 const RETRY_MS = 50
 const REFUSAL = 'Exceeds maximum queue size'
 /** A refusal that had waited in the queue would take at least {@link EXECUTION_MS}; on a quiet machine it takes 2 ms. */
-const MAX_REFUSAL_MS = 90
+const MAX_REFUSAL_MS = 150
 /** The queue is two executions long, and one is running: what was accepted is answered after three, on a busy machine. */
 const MAX_ACCEPTED_MS = 3 * EXECUTION_MS * 2
-const MAX_PROBE_MS = 100
+const MAX_PROBE_MS = 150
 const PROBE_EVERY_MS = 100
 const AFTERWARDS = 40
 const MODEL = 'busy'
