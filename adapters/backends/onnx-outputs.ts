@@ -8,8 +8,8 @@ import { datatypeOfElement, ELEMENT_TYPES } from './onnx-types.ts'
 /** Outputs up to this size are copied out of the plan's own buffer; larger ones are handed out where they lie. */
 export const COPIED_OUTPUT_BYTES: number = 16 * 1024
 
-/** Large output buffers that wait for reuse, per output. */
-const POOLED_BUFFERS = 4
+/** Bytes of large output buffers that wait for reuse, per output and joined shape. */
+const POOLED_BYTES: number = 32 * 1024 * 1024
 /** Small outputs share slabs, so that most responses allocate nothing. One response can keep one slab alive. */
 const SLAB_BYTES = 16 * 1024
 
@@ -114,7 +114,7 @@ export class KnownOutput {
   }
 
   recycle(memory: Memory): void {
-    if (this.#pool.length < POOLED_BUFFERS) this.#pool.push(memory)
+    if ((this.#pool.length + 1) * this.bytes <= POOLED_BYTES) this.#pool.push(memory)
   }
 
   close(): void {

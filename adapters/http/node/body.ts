@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { ServerError } from '../../../core/errors.ts'
+import { type BodyPool, POOLED_BODY_BYTES } from './body-pool.ts'
 
 export interface BodyLimits {
   /** Bytes of one body (`--http-max-input-size`). */
@@ -8,7 +9,8 @@ export interface BodyLimits {
   readonly maxChunks: number
 }
 
-export type BodyDone = (error: ServerError | null, body: Buffer) => void
+/** `pooled` is memory to give back to the pool when nobody reads `body` any more. */
+export type BodyDone = (error: ServerError | null, body: Buffer, pooled: ArrayBuffer | null) => void
 
 /** Up to this declared length the whole buffer is taken at once; beyond it memory follows what really arrives. */
 export const EAGER_BODY_BYTES: number = 8 * 1024 * 1024
@@ -28,16 +30,30 @@ export function readBody(
   contentLength: number,
   headerLength: number,
   limits: BodyLimits,
+  pool: BodyPool,
   done: BodyDone,
 ): void {
   if (contentLength > limits.maxBytes) {
-    done(tooLarge(limits.maxBytes), EMPTY)
+    done(tooLarge(limits.maxBytes), EMPTY, null)
     return
   }
   let whole: Buffer | null = null
   let size = 0
   let chunks = 0
   let settled = false
+  let pooled: ArrayBuffer | null = null
+
+  const allocate = (bytes: number): Buffer => {
+    const before =
+      headerLength < 1
+        ? 0
+        : (TENSOR_ALIGNMENT - (headerLength % TENSOR_ALIGNMENT)) % TENSOR_ALIGNMENT
+    if (bytes < POOLED_BODY_BYTES || contentLength < 0) {
+      return Buffer.allocUnsafeSlow(before + bytes).subarray(before)
+    }
+    pooled = pool.take(before + bytes)
+    return Buffer.from(pooled, before, bytes)
+  }
 
   request.on('data', (chunk: Buffer) => {
     if (settled) return
@@ -51,7 +67,7 @@ export function readBody(
     if (needed > limits.maxBytes) {
       settled = true
       whole = null
-      done(tooLarge(limits.maxBytes), EMPTY)
+      done(tooLarge(limits.maxBytes), EMPTY, null)
       return
     }
     if (contentLength < 0 && chunks > limits.maxChunks) {
@@ -63,20 +79,15 @@ export function readBody(
           `Chunked request body exceeds maximum of ${limits.maxChunks} non-empty chunks. Send fewer or larger HTTP chunks.`,
         ),
         EMPTY,
+        null,
       )
       return
     }
     if (whole === null) {
       const eager = contentLength >= 0 && contentLength <= EAGER_BODY_BYTES
-      whole = allocate(
-        eager ? contentLength : Math.max(FIRST_CHUNKED_BYTES, chunk.length),
-        headerLength,
-      )
+      whole = allocate(eager ? contentLength : Math.max(FIRST_CHUNKED_BYTES, chunk.length))
     } else if (needed > whole.length) {
-      const larger = allocate(
-        Math.min(limits.maxBytes, Math.max(needed, whole.length * 2)),
-        headerLength,
-      )
+      const larger = allocate(Math.min(limits.maxBytes, Math.max(needed, whole.length * 2)))
       whole.copy(larger, 0, 0, size)
       whole = larger
     }
@@ -86,14 +97,9 @@ export function readBody(
   request.on('end', () => {
     if (settled) return
     settled = true
-    done(null, whole === null ? EMPTY : size === whole.length ? whole : whole.subarray(0, size))
+    const body = whole === null ? EMPTY : size === whole.length ? whole : whole.subarray(0, size)
+    done(null, body, pooled)
   })
-}
-
-function allocate(bytes: number, headerLength: number): Buffer {
-  if (headerLength < 1) return Buffer.allocUnsafeSlow(bytes)
-  const before = (TENSOR_ALIGNMENT - (headerLength % TENSOR_ALIGNMENT)) % TENSOR_ALIGNMENT
-  return Buffer.allocUnsafeSlow(before + bytes).subarray(before)
 }
 
 function tooLarge(maxBytes: number): ServerError {

@@ -9,18 +9,25 @@ import { encodeInferResponse } from '../../../core/protocol/rest/infer-response.
 import type { ResponseFormat } from '../../../core/protocol/rest/types.ts'
 import type { ServedModel } from '../../../core/server-types.ts'
 import type { Tensor } from '../../../core/tensor.ts'
+import type { BodyPool } from './body-pool.ts'
 import { MEMO_HEADER_BYTES, type MemoEntry, splitId, templateFits } from './header-memo.ts'
 import type { InferRouteOptions } from './infer-route.ts'
 import type { InferTarget } from './infer-target.ts'
-import { writeEncoded, writeError, writeTemplate } from './reply.ts'
+import { JOINED_REPLY_BYTES, writeEncoded, writeError, writeTemplate } from './reply.ts'
 import { makeTemplate } from './reply-template.ts'
 import type { DeferredReply, ReplyTurn } from './reply-turn.ts'
 import type { Connection } from './sockets.ts'
 
+/** What the exchanges of one listener share. */
+export interface ExchangeShare {
+  readonly turn: ReplyTurn
+  readonly pool: BodyPool
+}
+
 /** One infer request on one connection, from its body to its reply. */
 export class InferExchange implements ResponseSink, DeferredReply {
   readonly #options: InferRouteOptions
-  readonly #turn: ReplyTurn
+  readonly #share: ExchangeShare
   readonly #target: InferTarget
   readonly #headerLength: number
   readonly #connection: Connection
@@ -30,27 +37,29 @@ export class InferExchange implements ResponseSink, DeferredReply {
   #format: ResponseFormat | null = null
   /** True while the request is handed over: an answer in that time ran inline. */
   #submitting = false
+  #pooled: ArrayBuffer | null = null
   #request: InferRequest | null = null
   #answer: InferResponse | ServerError | null = null
 
   constructor(
     options: InferRouteOptions,
-    turn: ReplyTurn,
+    share: ExchangeShare,
     target: InferTarget,
     headerLength: number,
     connection: Connection,
     response: ServerResponse,
   ) {
     this.#options = options
-    this.#turn = turn
+    this.#share = share
     this.#target = target
     this.#headerLength = headerLength
     this.#connection = connection
     this.#response = response
   }
 
-  /** Takes the whole body. Whatever goes wrong becomes the reply. */
-  run(body: Buffer): void {
+  /** Takes the whole body and the pool's memory it lies in. Whatever goes wrong becomes the reply. */
+  run(body: Buffer, pooled: ArrayBuffer | null): void {
+    this.#pooled = pooled
     try {
       const request = this.#decode(body)
       this.#connection.inflight.add(request)
@@ -170,7 +179,7 @@ export class InferExchange implements ResponseSink, DeferredReply {
     this.#connection.inflight.delete(request)
     this.#request = request
     this.#answer = answer
-    if (!this.#submitting || !this.#turn.take(this)) this.flush()
+    if (!this.#submitting || isLarge(answer) || !this.#share.turn.take(this)) this.flush()
   }
 
   flush(): void {
@@ -194,7 +203,7 @@ export class InferExchange implements ResponseSink, DeferredReply {
     const entry = this.#entry
     const known = entry?.template
     if (known && templateFits(known, answer)) {
-      writeTemplate(this.#response, known, request.id, answer)
+      writeTemplate(this.#response, known, request.id, answer.outputs, this.#release(answer))
       return
     }
     const model = this.#model as ServedModel
@@ -207,7 +216,17 @@ export class InferExchange implements ResponseSink, DeferredReply {
       limits: this.#options.limits,
     })
     if (entry !== null) entry.template = makeTemplate(model, format, answer, this.#options.limits)
-    writeEncoded(this.#response, encoded, answer.release)
+    writeEncoded(this.#response, encoded, this.#release(answer))
+  }
+
+  /** What to call once nothing reads the answer or the request's body any more: the run is over, the reply written. */
+  #release(answer: InferResponse): (() => void) | undefined {
+    const pooled = this.#pooled
+    if (pooled === null) return answer.release
+    return () => {
+      answer.release?.()
+      this.#share.pool.give(pooled)
+    }
   }
 
   #fail(error: unknown): void {
@@ -216,4 +235,11 @@ export class InferExchange implements ResponseSink, DeferredReply {
     if (this.#response.headersSent) this.#response.destroy()
     else writeError(this.#response, known)
   }
+}
+
+/** A large reply is not held back: its memory is wanted for the next, and one wake-up more is nothing beside it. */
+function isLarge(answer: InferResponse | ServerError | null): boolean {
+  if (answer === null || answer instanceof ServerError) return false
+  for (const output of answer.outputs) if (output.data.length > JOINED_REPLY_BYTES) return true
+  return false
 }

@@ -6,6 +6,7 @@ import type { RestOptions } from '../../../core/protocol/rest/handlers.ts'
 import type { RestRequest } from '../../../core/protocol/rest/types.ts'
 import type { InferenceServer } from '../../../core/server-types.ts'
 import { readBody } from './body.ts'
+import { BodyPool } from './body-pool.ts'
 import { decimal } from './decimal.ts'
 import { InferExchange } from './infer-exchange.ts'
 import { InferTargets } from './infer-target.ts'
@@ -31,7 +32,7 @@ export function inferRoute(
 ): (request: IncomingMessage, response: ServerResponse) => boolean {
   const { limits, authorize } = options
   const targets = new InferTargets()
-  const turn = new ReplyTurn()
+  const shared = { turn: new ReplyTurn(), pool: new BodyPool() }
   const bodyLimits = { maxBytes: limits.bodyBytes, maxChunks: limits.bodyChunks }
 
   return (request, response) => {
@@ -49,16 +50,23 @@ export function inferRoute(
 
     const exchange = new InferExchange(
       options,
-      turn,
+      shared,
       target,
       headerLength,
       sockets.of(request.socket),
       response,
     )
-    readBody(request, contentLength, headerLength, bodyLimits, (error, body) => {
-      if (error === null) exchange.run(body)
-      else refuseBody(request, response, error)
-    })
+    readBody(
+      request,
+      contentLength,
+      headerLength,
+      bodyLimits,
+      shared.pool,
+      (error, body, pooled) => {
+        if (error === null) exchange.run(body, pooled)
+        else refuseBody(request, response, error)
+      },
+    )
     return true
   }
 }

@@ -1,6 +1,5 @@
 import type { ServerResponse } from 'node:http'
 import type { ServerError } from '../../../core/errors.ts'
-import type { InferResponse } from '../../../core/infer.ts'
 import { errorBody, httpStatus } from '../../../core/protocol/rest/status.ts'
 import type { EncodedResponse } from '../../../core/protocol/rest/types.ts'
 import type { Tensor } from '../../../core/tensor.ts'
@@ -9,12 +8,16 @@ import type { ReplyTemplate } from './header-memo.ts'
 /** Replies up to this size are copied into one buffer, so that head and body leave in one write. */
 export const JOINED_REPLY_BYTES: number = 64 * 1024
 
-/** Writes `{"id":"…",` and the template, then the outputs. `id` needs no escape (see splitId). */
+/**
+ * Writes `{"id":"…",` and the template, then the outputs. `id` needs no escape (see splitId). `release` is called when
+ * the outputs were written.
+ */
 export function writeTemplate(
   response: ServerResponse,
   template: ReplyTemplate,
   id: string,
-  answer: InferResponse,
+  outputs: readonly Tensor[],
+  release: (() => void) | undefined,
 ): void {
   const { json, tailBytes } = template
   const jsonBytes = id === '' ? json.length : json.length + id.length + 8
@@ -27,7 +30,6 @@ export function writeTemplate(
     'Content-Length',
     String(total),
   ])
-  const { outputs } = answer
   const joined = total <= JOINED_REPLY_BYTES
   const head = Buffer.allocUnsafe(joined ? total : jsonBytes)
   if (id === '') {
@@ -39,7 +41,7 @@ export function writeTemplate(
   if (!joined) {
     response.write(head)
     for (const output of outputs) if (output.data.length > 0) response.write(output.data)
-    finish(response, answer.release)
+    finish(response, release)
     return
   }
   let at = jsonBytes
@@ -49,7 +51,7 @@ export function writeTemplate(
     at += data.length
   }
   response.end(head)
-  answer.release?.()
+  release?.()
 }
 
 /** Writes an encoded infer response, uncompressed. */

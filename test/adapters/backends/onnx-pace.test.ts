@@ -51,6 +51,19 @@ describe('where runs happen', () => {
     expect(pace.inline()).toBe(false)
   })
 
+  test('trials that are too long become rare', () => {
+    const pace = warm(30_000)
+    const pauses: number[] = []
+    for (let trial = 0; trial < 10; trial++) {
+      expect(pace.inline()).toBe(true)
+      pace.ranInline(INLINE_MAX_NS + 1)
+      let runs = 0
+      for (; !pace.inline(); runs++) pace.ranAsync(30_000)
+      pauses.push(runs)
+    }
+    expect(pauses).toEqual([16, 32, 64, 128, 256, 512, 512, 512, 512, 512])
+  })
+
   test('a model that is long for certain is never tried', () => {
     const pace = warm(TRIAL_MAX_NS + 1)
     times(RUNS_BETWEEN_TRIALS * 2, () => pace.ranAsync(TRIAL_MAX_NS + 1))
