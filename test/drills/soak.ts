@@ -5,6 +5,7 @@ import { atLeast, atMost, type Drill, type Figure } from './drill.ts'
 import { failures } from './failures.ts'
 import { inference, question, verify } from './inference.ts'
 import { runLoad, type Target } from './load.ts'
+import { memorySampler, SAMPLED } from './memory.ts'
 import { affineOnnx, IDENTITY, writeModel } from './models.ts'
 import { processFigures } from './process-figures.ts'
 import { randomFrom } from './random.ts'
@@ -20,8 +21,6 @@ const LOAD_EVERY_MS = 2_000
 /** Model changes and failures before the first sample; as with reloads, the heap finds its size in 300. */
 const WARM_UP_ROUNDS = 120
 const SAMPLE_MS = 1_000
-/** Collections come when V8 likes; the least of so many samples is what remains after one. */
-const SAMPLES_PER_WINDOW = 5
 /** In `ci`, over some 150,000 requests: what the allocator moves. A leak of 50 bytes per request is 5 MB. */
 const MAX_MB_PER_100K = 2
 /** Over a night nothing may be left of that. */
@@ -46,16 +45,19 @@ export const soak: Drill = {
       writeModel(root, { name: model, affine, config: 'dynamic_batching { }' })
     }
     writeModel(root, { name: CHURN })
-    const server = await serve([
-      `--model-repository=${root}`,
-      '--model-control-mode=explicit',
-      ...TARGETS.map(({ model }) => `--load-model=${model}`),
-    ])
-    const pid = server.process.pid ?? 0
+    const loaded = TARGETS.map(({ model }) => `--load-model=${model}`)
+    const server = await serve(
+      [`--model-repository=${root}`, '--model-control-mode=explicit', ...loaded],
+      SAMPLED,
+    )
+    const memoryNow = memorySampler(server)
     const count: Count = { loads: 0, failed: 0, unexpected: 0 }
     const random = randomFrom(seed)
 
-    /** The load of the promise for `ms`; `sample` is called every second. */
+    // A thousand samples at most: the slope looks at every pair.
+    const sampleMs = Math.max(SAMPLE_MS, SECONDS[profile])
+
+    /** The load of the promise for `ms`, with samples of the memory. */
     async function mix(ms: number, rounds: number, sample: (asked: number) => Promise<void>) {
       const client = new Client(server.url, CONNECTIONS)
       const admin = new Client(server.url, 1)
@@ -83,7 +85,7 @@ export const soak: Drill = {
       }
       const samples = async (): Promise<void> => {
         while (performance.now() < end) {
-          await pause(SAMPLE_MS)
+          await pause(sampleMs)
           await sample(asked)
         }
       }
@@ -101,10 +103,10 @@ export const soak: Drill = {
     const resident: Point[] = []
     const heap: Point[] = []
     const tally = await mix(SECONDS[profile] * 1000, 0, async (asked) => {
-      const text = await metrics(server.metricsUrl)
-      resident.push({ x: asked, y: processFigures(pid).rssMb })
-      heap.push({ x: asked, y: metric(text, 'nodejs_heap_size_used_bytes') / 2 ** 20 })
-      progress(`${resident.length} of ${SECONDS[profile]} s, ${asked} requests`)
+      const { residentMb, heapMb } = await memoryNow()
+      resident.push({ x: asked, y: residentMb })
+      heap.push({ x: asked, y: heapMb })
+      progress(`${resident.length} of ${SECONDS[profile]} samples, ${asked} requests`)
     })
     const end = await atRest(server, start)
     const gauge = async (): Promise<number> =>
@@ -115,8 +117,7 @@ export const soak: Drill = {
     const perHour = (tally.asked / SECONDS[profile]) * 3600
     const limit = profile === 'ci' ? MAX_MB_PER_100K : (MAX_MB_PER_HOUR * 100_000) / perHour
     const memory = (name: string, points: readonly Point[]): Figure => {
-      const least = minima(points, SAMPLES_PER_WINDOW)
-      const slope = slopeAfter(Math.floor(least.length / 4), least) * 100_000
+      const slope = slopeAfter(Math.floor(points.length / 4), points) * 100_000
       return atMost(`${name} per 100,000 requests`, slope, limit, 'MB')
     }
     return [
@@ -184,16 +185,6 @@ async function atRest(
   }
   await settled(more, 0, SETTLE_MS)
   return processFigures(pid)
-}
-
-/** The smallest value of every `size` points. */
-function minima(points: readonly Point[], size: number): Point[] {
-  const found: Point[] = []
-  for (let i = 0; i + size <= points.length; i += size) {
-    const window = points.slice(i, i + size)
-    found.push({ x: window[0]?.x ?? 0, y: Math.min(...window.map(({ y }) => y)) })
-  }
-  return found
 }
 
 function pause(ms: number): Promise<void> {
