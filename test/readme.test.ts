@@ -46,7 +46,7 @@ test.each(blocks.map((block, i) => [i, block] as const).filter(([, b]) => b.lang
     const output = await shell(block.text)
     expect(output).not.toBe('')
     const shown = blocks[i + 1]
-    if (shown?.language === 'json') expect(output.trim()).toBe(shown.text.trim())
+    if (shown?.language === 'json') expect(JSON.parse(output)).toEqual(JSON.parse(shown.text))
   },
 )
 
