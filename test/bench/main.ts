@@ -14,6 +14,9 @@ import { type Figure, median, table } from './report.ts'
 import { measureStartup, type Startup } from './startup.ts'
 import { meanBatch } from './window.ts'
 
+// Inherited by every contender: none spends time on reporting events.
+process.env['ORT_DISABLE_TELEMETRY'] ??= '1'
+
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const cache = join(root, '.cache/bench')
 const MAKE_MS = 600_000
