@@ -3,6 +3,7 @@ import { createFakeBackend } from '../../helpers/fake-backend.ts'
 import { ensemble, failure, SOME, states } from './ensemble-files.ts'
 import {
   createRepository,
+  createTurnClock,
   EXPLICIT,
   fakeConfig,
   infer,
@@ -105,6 +106,20 @@ describe('reloading a model that an ensemble is made of', () => {
     expect(server.statistics('a')[0]?.stats.success.count).toBe(1)
   })
 
+  it('makes the ensemble decoupled when the model is, and no longer when it is not', async () => {
+    const repository = createRepository({ ...ensemble('ens', ['a']), ...modelFiles('a') })
+    const { server } = await startServer({ options: EXPLICIT, repositories: [repository] })
+    const decoupled = () => server.modelConfig('ens', '').model_transaction_policy?.decoupled
+    expect(decoupled()).toBe(false)
+    const config = fakeConfig('model_transaction_policy { decoupled: true }')
+    repository.put(modelFiles('a', { config }))
+    await server.load('a', {})
+    expect(decoupled()).toBe(true)
+    repository.put(modelFiles('a'))
+    await server.load('a', {})
+    expect(decoupled()).toBe(false)
+  })
+
   it('100 times under load fails no request', async () => {
     const repository = createRepository({
       ...ensemble('ens', ['a', 'b', 'a']),
@@ -144,6 +159,32 @@ describe('reloading a model that an ensemble is made of', () => {
     // All but the last of each are closed: nothing held them any longer than its request.
     expect(backend.closedModels).toBe(backend.loads.length - 2)
     expect(server.inflight).toBe(0)
+  })
+})
+
+describe('statistics', () => {
+  it('of an ensemble have the compute times of its steps, through ensembles in it', async () => {
+    const clock = createTurnClock()
+    const backend = createFakeBackend({ clock, durationNs: 1000 })
+    const { server } = await startServer({
+      backend,
+      clock,
+      repositories: [
+        createRepository({
+          ...ensemble('outer', ['inner', 'a']),
+          ...ensemble('inner', ['a', 'b']),
+          ...modelFiles('a'),
+          ...modelFiles('b'),
+        }),
+      ],
+    })
+    const answer = infer(server, 'outer', [1, 2])
+    for (let i = 0; i < 3; i++) clock.advance(1000)
+    await answer
+    const compute = (name: string): number => server.model(name, '').stats.computeInfer.ns
+    expect(['a', 'b', 'inner', 'outer'].map(compute)).toEqual([2000, 1000, 2000, 3000])
+    expect(server.model('outer', '').stats.success).toMatchObject({ count: 1, ns: 3000 })
+    expect(server.model('outer', '').stats.executionCount).toBe(1)
   })
 })
 
@@ -242,6 +283,24 @@ describe('polling', () => {
     expect(gaps).toBe(0)
     expect(await infer(server, 'ens', [1, 2])).toEqual([1, 2])
     expect(await states(server)).toEqual({ b: 'READY', ens: 'READY' })
+    await server.close()
+  })
+
+  it('changes an ensemble together with its model without a gap', async () => {
+    const repository = createRepository({ ...ensemble('ens', ['a']), ...modelFiles('a') })
+    const { server, clock } = await startServer({ options: POLL, repositories: [repository] })
+    repository.put({
+      ...ensemble('ens', ['a'], { dims: 3 }),
+      ...modelFiles('a', { config: fakeConfig().replaceAll('dims: [ 2 ]', 'dims: [ 3 ]') }),
+    })
+    let gaps = 0
+    clock.advance(SECOND)
+    for (let i = 0; i < 60; i++) {
+      if (!server.modelReady('ens', '')) gaps++
+      await turns(1)
+    }
+    expect(gaps).toBe(0)
+    expect(server.model('ens', '').inputs[0]?.shape).toEqual([-1, 3])
     await server.close()
   })
 })

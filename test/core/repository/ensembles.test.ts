@@ -159,7 +159,7 @@ describe('loading an ensemble by name', () => {
   it('keeps the old one in service when the new one cannot run', async () => {
     const repository = createRepository({ ...ensemble('ens', ['a']), ...modelFiles('a') })
     const { server } = await startServer({ options: EXPLICIT, repositories: [repository] })
-    repository.put(ensemble('ens', ['a', 'ghost']))
+    repository.put(ensemble('ens', ['ghost']))
     expect(await failure(server.load('ens', {}))).toContain('ghost')
     expect(await infer(server, 'ens', [1, 2])).toEqual([1, 2])
     await server.unload('a', false)

@@ -2,8 +2,11 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { ServerError } from '../../../../core/errors.ts'
 import type { InferRequest } from '../../../../core/infer.ts'
+import { DEFAULT_PROTOCOL_LIMITS } from '../../../../core/protocol/limits.ts'
+import { createRestHandler } from '../../../../core/protocol/rest/handlers.ts'
+import type { ServedModel } from '../../../../core/server-types.ts'
 import { bodyOf, INFER, REQUEST, setUp } from './ask.ts'
-import { fakeModel, fakeServer, utf8 } from './fake-server.ts'
+import { fakeLogControl, fakeModel, fakeServer, utf8 } from './fake-server.ts'
 
 const ANSWER =
   '{"model_name":"echo","model_version":"1","outputs":[{"name":"OUTPUT0","datatype":"FP32","shape":[1,2],"data":[1.0,2.5]}]}'
@@ -50,6 +53,38 @@ describe('infer', () => {
     const length = Number(reply.headers['Inference-Header-Content-Length'])
     expect(JSON.parse(whole.subarray(0, length).toString()).outputs).toHaveLength(1)
     expect([...whole.subarray(length)]).toEqual([0, 0, 128, 63])
+  })
+
+  it('runs on the model that serves when the body is there, not when the request began', async () => {
+    const taken: string[] = []
+    const model = (mark: string): ServedModel => {
+      const one = fakeModel()
+      const submit = one.submit.bind(one)
+      return {
+        ...one,
+        submit(request) {
+          taken.push(mark)
+          submit(request)
+        },
+      }
+    }
+    let serving = model('old')
+    const server = { ...fakeServer(serving), model: () => serving }
+    const handle = createRestHandler({
+      server,
+      logControl: fakeLogControl(),
+      limits: DEFAULT_PROTOCOL_LIMITS,
+    })
+    const reply = await handle({
+      method: 'POST',
+      path: INFER,
+      header: () => undefined,
+      async body() {
+        serving = model('new')
+        return utf8(REQUEST)
+      },
+    })
+    expect([reply.status, taken]).toEqual([200, ['new']])
   })
 
   it('refuses other packings and says which there are', async () => {
