@@ -7,15 +7,9 @@ import { createSchedulerParts, type SchedulerOptions } from './parts.ts'
 import { createSequenceScheduler } from './sequence-scheduler.ts'
 import type { Scheduler } from './types.ts'
 
-/** Picks the scheduler a model's config asks for. Throws UNSUPPORTED for those this server does not have yet. */
+/** Picks the scheduler a model's config asks for. An ensemble has its own, which runs no instances. */
 export function createScheduler(options: SchedulerOptions): Scheduler {
   const { config } = options
-  if (config.ensemble_scheduling !== undefined) {
-    throw new ServerError(
-      'UNSUPPORTED',
-      `model '${options.modelName}' version ${options.version} uses 'ensemble_scheduling', which is not supported`,
-    )
-  }
   if (config.sequence_batching !== undefined) return createSequenceScheduler(options)
   const parts = createSchedulerParts(options)
   return config.dynamic_batching === undefined
