@@ -13,6 +13,10 @@ if (port === null) throw new Error('onnx-node-worker runs as a worker thread')
 /** ONNX Runtime prints only what is fatal: everything else comes back as an error. */
 const FATAL = 4
 
+// Node 24 has a Float16Array, which the package prefers for FP16 and its native half reads as empty; without one the
+// package takes the bits. This global is the worker's own.
+Reflect.deleteProperty(globalThis, 'Float16Array')
+
 const { InferenceSession: Sessions, Tensor } = await import('onnxruntime-node')
 let session: InferenceSession | null = null
 

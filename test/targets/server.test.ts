@@ -29,11 +29,17 @@ const BODY = JSON.stringify({
 const infer = (server: Serving, model: string): Promise<Response> =>
   fetch(`${server.url}/v2/models/${model}/infer`, { method: 'POST', body: BODY })
 
-/** Asks `model` and returns once the request is with the server: one that was sent later has been answered. */
+/** Asks `model` twice and returns once the second request waits: then the first one runs. `answer` is the first's. */
 async function inFlight(server: Serving, model: string): Promise<{ answer: Promise<Response> }> {
+  const pending = new RegExp(
+    `^nv_inference_pending_request_count\\{model="${model}",version="1"\\} 1$`,
+    'm',
+  )
   const answer = infer(server, model)
-  answer.catch(() => {})
-  for (let i = 0; i < 3; i++) await (await fetch(`${server.url}/v2/models/${model}/stats`)).text()
+  const second = infer(server, model)
+  for (const each of [answer, second]) each.catch(() => {})
+  const metrics = async (): Promise<string> => (await fetch(server.metricsUrl)).text()
+  await expect.poll(metrics, { timeout: 30_000 }).toMatch(pending)
   return { answer }
 }
 
