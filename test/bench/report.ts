@@ -54,8 +54,8 @@ export function table(results: readonly Measured[], figures: readonly Figure[]):
       rate(rates.triton),
       number(share, 2),
       number(ratio(measured, 'triton'), 2),
-      bench.target.toFixed(2),
-      share >= bench.target ? 'ok' : 'below',
+      bench.target === 0 ? '-' : bench.target.toFixed(2),
+      bench.target === 0 ? '' : share >= bench.target ? 'ok' : 'below',
     ]
   })
   const widths = COLUMNS.map((title, i) =>
