@@ -63,7 +63,8 @@ test('waiting out a short delay leaves the event loop its turns', async () => {
   setImmediate(count)
   await elapsed(1_000_000)
   done = true
-  expect(turns).toBeGreaterThan(10)
+  // A busy machine may fit few turns into a millisecond, but a wait that blocks would leave none.
+  expect(turns).toBeGreaterThan(0)
 })
 
 test('nextTurn runs after the work of this turn', async () => {
