@@ -2,8 +2,9 @@ import type { ModelConfig } from '../config/types.ts'
 import { messageOf, ServerError } from '../errors.ts'
 import type { InferRequest } from '../infer.ts'
 import type { Clock, Log } from '../platform.ts'
+import { admit } from '../schedulers/admission.ts'
 import { createDrain } from '../schedulers/drain.ts'
-import { cancelled, refuse, schedulerClosed } from '../schedulers/refusal.ts'
+import { refuse } from '../schedulers/refusal.ts'
 import type { Scheduler } from '../schedulers/types.ts'
 import { addComputeTimes, type ModelStats } from '../stats.ts'
 import { createAnswerMaker } from './answer.ts'
@@ -102,13 +103,7 @@ export function createEnsembleScheduler(options: EnsembleSchedulerOptions): Ense
     },
     submit(request) {
       const nowNs = clock.now()
-      request.queuedNs = nowNs
-      if (request.startNs === 0) request.startNs = nowNs
-      if (drain.draining) {
-        refuse({ request, error: schedulerClosed(request), reason: 'REJECTED', stats, nowNs })
-      } else if (request.cancelled) {
-        refuse({ request, error: cancelled(), reason: 'CANCELED', stats, nowNs })
-      } else begin(request, nowNs)
+      if (admit(request, nowNs, drain.draining, stats)) begin(request, nowNs)
     },
     close: () => drain.close(),
   }

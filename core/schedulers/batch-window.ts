@@ -1,5 +1,6 @@
 import { messageOf } from '../errors.ts'
 import type { InferRequest } from '../infer.ts'
+import { admit } from './admission.ts'
 import { createAlarm } from './alarm.ts'
 import { createBatchFormer } from './batch-former.ts'
 import { MAX_RUNS_PER_TURN } from './direct.ts'
@@ -9,7 +10,7 @@ import { createOrderedAnswers } from './ordered-answers.ts'
 import type { SchedulerParts } from './parts.ts'
 import { createPriorityQueue } from './priority-queue.ts'
 import { createQueuePolicies } from './queue-policy.ts'
-import { cancelled, queueFull, refuse, schedulerClosed, timeoutExpired } from './refusal.ts'
+import { cancelled, queueFull, refuse, timeoutExpired } from './refusal.ts'
 import type { Scheduler } from './types.ts'
 
 /**
@@ -127,16 +128,7 @@ export function createBatchWindow(parts: SchedulerParts): Scheduler {
     },
     submit(request) {
       const nowNs = clock.now()
-      request.queuedNs = nowNs
-      if (request.startNs === 0) request.startNs = nowNs
-      if (drain.draining) {
-        refuse({ request, error: schedulerClosed(request), reason: 'REJECTED', stats, nowNs })
-        return
-      }
-      if (request.cancelled) {
-        refuse({ request, error: cancelled(), reason: 'CANCELED', stats, nowNs })
-        return
-      }
+      if (!admit(request, nowNs, drain.draining, stats)) return
       if (!queue.push(request, nowNs)) {
         // Those who only wait for the end of this turn do not fill the queue of a free instance.
         dispatch()

@@ -1,8 +1,9 @@
 import type { InferRequest } from '../infer.ts'
+import { admit } from './admission.ts'
 import { createDrain } from './drain.ts'
 import type { Runner } from './execute.ts'
 import type { SchedulerParts } from './parts.ts'
-import { cancelled, refuse, schedulerClosed } from './refusal.ts'
+import { cancelled, refuse } from './refusal.ts'
 import type { Scheduler } from './types.ts'
 import { createWaitingPool, WaitingLine } from './waiting.ts'
 
@@ -70,16 +71,7 @@ export function createDirectScheduler(parts: SchedulerParts): Scheduler {
     },
     submit(request) {
       const nowNs = clock.now()
-      request.queuedNs = nowNs
-      if (request.startNs === 0) request.startNs = nowNs
-      if (drain.draining) {
-        refuse({ request, error: schedulerClosed(request), reason: 'REJECTED', stats, nowNs })
-        return
-      }
-      if (request.cancelled) {
-        refuse({ request, error: cancelled(), reason: 'CANCELED', stats, nowNs })
-        return
-      }
+      if (!admit(request, nowNs, drain.draining, stats)) return
       if (dispatching || idle.length === 0 || line.head !== null) {
         line.push(pool.take(request))
         return

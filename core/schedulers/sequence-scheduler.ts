@@ -1,4 +1,5 @@
 import type { InferRequest } from '../infer.ts'
+import { enter } from './admission.ts'
 import { createAlarm } from './alarm.ts'
 import { createDrain } from './drain.ts'
 import type { SchedulerOptions } from './parts.ts'
@@ -127,8 +128,7 @@ export function createSequenceScheduler(parts: SchedulerOptions): Scheduler {
     },
     submit(request) {
       const nowNs = clock.now()
-      request.queuedNs = nowNs
-      if (request.startNs === 0) request.startNs = nowNs
+      enter(request, nowNs)
       const problem = check.problem(request)
       if (problem !== null) {
         request.respond(problem)
