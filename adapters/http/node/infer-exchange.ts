@@ -215,7 +215,7 @@ export class InferExchange implements ResponseSink, DeferredReply {
       response: answer,
       limits: this.#options.limits,
     })
-    if (entry !== null) entry.template = makeTemplate(model, format, answer, this.#options.limits)
+    if (entry !== null) entry.template = makeTemplate(format, answer, encoded, request.id)
     writeEncoded(this.#response, encoded, this.#release(answer))
   }
 

@@ -1,19 +1,17 @@
 import type { InferResponse } from '../../../core/infer.ts'
-import type { ProtocolLimits } from '../../../core/protocol/limits.ts'
-import { encodeInferResponse } from '../../../core/protocol/rest/infer-response.ts'
-import type { ResponseFormat } from '../../../core/protocol/rest/types.ts'
-import type { ServedModel } from '../../../core/server-types.ts'
+import type { EncodedResponse, ResponseFormat } from '../../../core/protocol/rest/types.ts'
 import type { ReplyTemplate } from './header-memo.ts'
 
 /**
  * The JSON of a reply whose outputs are all binary tensors as they are: it is the same for every answer of the same
- * shapes. null where it is not: JSON data, classes, response parameters.
+ * shapes. null where it is not: JSON data, classes, response parameters. `encoded` is `answer` as it is sent with `id`,
+ * which needs no escape (see splitId) and is taken off again.
  */
 export function makeTemplate(
-  model: ServedModel,
   format: ResponseFormat,
   answer: InferResponse,
-  limits: ProtocolLimits,
+  encoded: EncodedResponse,
+  id: string,
 ): ReplyTemplate | null {
   const { outputs } = answer
   if (answer.parameters !== undefined) return null
@@ -23,7 +21,7 @@ export function makeTemplate(
   ) {
     return null
   }
-  const { json, tails } = encodeInferResponse({ model, id: '', format, response: answer, limits })
+  const { json, tails } = encoded
   // Every output must be written as the bytes it has, in the same order.
   if (tails.length !== outputs.length) return null
   for (let i = 0; i < outputs.length; i++) if (tails[i] !== outputs[i]?.data) return null
@@ -31,7 +29,18 @@ export function makeTemplate(
     names: outputs.map((output) => output.name),
     shapes: outputs.map((output) => output.shape),
     sizes: outputs.map((output) => output.data.length),
-    json: Buffer.from(json),
+    json: withoutId(json, id),
     tailBytes: outputs.reduce((sum, output) => sum + output.data.length, 0),
   }
+}
+
+/** What `{"id":"…",` is long, the id aside. */
+const ID_MEMBER_BYTES = 9
+
+/** `json` without its first member, the id. */
+function withoutId(json: Uint8Array, id: string): Buffer {
+  if (id === '') return Buffer.from(json)
+  const rest = Buffer.from(json.subarray(id.length + ID_MEMBER_BYTES - 1))
+  rest[0] = 0x7b
+  return rest
 }
