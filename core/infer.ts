@@ -44,6 +44,8 @@ export interface ResponseSink {
    * After `final` nothing follows.
    */
   answer(request: InferRequest, answer: InferResponse | ServerError | null, final: boolean): void
+  /** Whether answers wait because the client does not take them; absent = never. See {@link InferRequest.congested}. */
+  congested?(): boolean
 }
 
 /**
@@ -78,6 +80,8 @@ export class InferRequest {
     null
   /** Where the times of this request's execution are added up: set on the steps of an ensemble request. */
   composing: ComputeTimes | null = null
+  /** Set by a producer of many answers that found the request {@link congested}; the sink calls it when it is not any more. */
+  onWritable: (() => void) | null = null
   readonly sink: ResponseSink
 
   constructor(options: InferRequestOptions, sink: ResponseSink) {
@@ -113,6 +117,14 @@ export class InferRequest {
     if (this.cancelled || this.settled) return
     this.cancelled = true
     this.onCancel?.(this)
+  }
+
+  /**
+   * True while answers wait because the client is slower than the model. A producer of many answers then waits for
+   * `onWritable`; one that goes on is not refused, but what it sends is kept in memory.
+   */
+  get congested(): boolean {
+    return this.sink.congested?.() ?? false
   }
 
   /** `[request id: ID] `, the prefix of Triton's own texts. */

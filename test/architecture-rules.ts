@@ -50,17 +50,19 @@ const VENDORS: Readonly<Record<string, RegExp>> = {
   'prom-client': /^adapters\/metrics\/prom\.ts$/,
   commander: /^adapters\/cli\/parse\.ts$/,
   koffi: /^native\//,
+  '@bufbuild/protobuf': /^adapters\/grpc\//,
   'onnxruntime-node': /^adapters\/backends\/|^native\/onnxruntime\//,
   esbuild: /^infra\//,
 }
 
 /** Only these touch files: a name from the network reaches a disk through the stores and nothing else. */
 const FILES =
-  /^(adapters\/(stores|backends|cli|targets)\/|adapters\/platform\/log\.ts|adapters\/metrics\/cpu\.ts|native\/|infra\/)/
+  /^(adapters\/(stores|backends|cli|targets|tls|access)\/|adapters\/platform\/log\.ts|adapters\/metrics\/cpu\.ts|native\/|infra\/)/
 
 /** What stands further right may be imported by what stands further left, never the other way round. */
 const CORE_ORDER: readonly RegExp[] = [
-  /^core\/(errors|platform|tensor|bytes|paths|infer|stats|log-line|clock)\.ts$/,
+  /^core\/(errors|platform|tensor|bytes|paths|infer|stats|log-line|clock|operations)\.ts$/,
+  /^core\/(access|overload|shared-memory)\//,
   /^core\/(backend|config)\//,
   /^core\/(server-types|server-options|log)\.ts$/,
   /^core\/(schedulers|cache)\//,
@@ -92,7 +94,9 @@ const RULES: readonly Rule[] = [
     family(from) !== '' &&
     family(from) !== 'targets' &&
     family(to) !== '' &&
-    family(to) !== family(from)
+    family(to) !== family(from) &&
+    // gRPC is a protocol on HTTP/2, which knows nothing of it.
+    !(family(from) === 'grpc' && family(to) === 'http2')
       ? 'adapter families do not import each other'
       : undefined,
   ({ from, target: to, local }) =>
@@ -106,7 +110,7 @@ const RULES: readonly Rule[] = [
   ({ from, target: to, local }) =>
     local &&
     to.startsWith('native/') &&
-    !/^(native|adapters\/(backends|shared-memory|http\/node))\//.test(from)
+    !/^(native|adapters\/(backends|shared-memory|http\/node|http2))\//.test(from)
       ? 'native is reached from backends, shared memory and the listener only'
       : undefined,
   ({ from, target: to, local }) =>

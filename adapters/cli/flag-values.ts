@@ -1,3 +1,4 @@
+import type { Restriction } from '../../core/access/restrictions.ts'
 import { type Flag, FlagError } from './flag-types.ts'
 
 /** Booleans as Triton reads them, in any case. */
@@ -93,12 +94,6 @@ export const RESTRICTED_APIS = [
   'logging',
 ] as const
 export type RestrictedApi = (typeof RESTRICTED_APIS)[number]
-
-export interface Restriction {
-  readonly apis: readonly RestrictedApi[]
-  readonly key: string
-  readonly value: string
-}
 
 /** `<api>,<api>:<key>=<value>`. */
 export function parseRestriction(flag: string, what: string, text: string): Restriction {

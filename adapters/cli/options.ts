@@ -1,5 +1,5 @@
+import type { Restriction } from '../../core/access/restrictions.ts'
 import type { LogSettings } from '../../core/server-types.ts'
-import type { Restriction } from './flag-values.ts'
 
 /** Everything the command line says, with Triton's defaults filled in: what a target builds its server from. */
 export interface ServeOptions {

@@ -1,5 +1,6 @@
+import type { Restriction } from '../../core/access/restrictions.ts'
 import { FlagError, type FlagValues } from './flag-types.ts'
-import { backendSetting, parseRestriction, type Restriction } from './flag-values.ts'
+import { backendSetting, parseRestriction } from './flag-values.ts'
 import { metricsConfig } from './metrics-config.ts'
 import type { HttpFlags, MetricsFlags, ServeOptions } from './options.ts'
 

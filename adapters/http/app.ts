@@ -12,8 +12,8 @@ export interface AppOptions {
   /** Where errors of ours go, and what `/v2/logging` controls. */
   readonly log: Log & LogControl
   readonly limits: ProtocolLimits
-  /** See {@link RestOptions.authorize}. */
-  readonly authorize?: RestOptions['authorize']
+  /** See {@link RestOptions.access}. */
+  readonly access?: RestOptions['access']
 }
 
 /**
@@ -26,7 +26,7 @@ export function createApp(options: AppOptions): Hono {
     server: options.server,
     limits,
     logControl: log,
-    ...(options.authorize === undefined ? {} : { authorize: options.authorize }),
+    access: options.access,
     onInternalError: (error, match) => log.error(`${match.operation}: ${describe(error)}`),
   })
   const respond = async ({ req }: Context): Promise<Response> => {
@@ -55,7 +55,8 @@ function pathOf(url: string): string {
 }
 
 function toResponse(reply: RestResponse): Response {
-  const { status, body } = reply
+  const { status, body, stream } = reply
+  if (stream !== undefined) return new Response(stream, { status, headers: reply.headers })
   // Responses take one body; parts may be views on memory that is used again, so they are copied before it is released.
   let size = 0
   for (const part of body) size += part.length

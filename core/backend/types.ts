@@ -1,6 +1,6 @@
 import type { ModelConfig } from '../config/types.ts'
 import type { ServerError } from '../errors.ts'
-import type { InferRequest } from '../infer.ts'
+import type { InferRequest, InferResponse } from '../infer.ts'
 import type { Log, ModelStore } from '../platform.ts'
 import type { Datatype, Tensor } from '../tensor.ts'
 
@@ -76,13 +76,34 @@ export interface BatchResult {
 
 export type BatchDone = (result: BatchResult | ServerError) => void
 
+/**
+ * How an instance of a decoupled model answers one batch: any number of answers for each request, in any order, also after
+ * `done`, until the final one. Calls after it are ignored.
+ */
+export interface DecoupledAnswers {
+  /**
+   * An answer for the request at `index` of the batch, or null together with `final`: it has no further one. An error is
+   * an answer like others; only `final` ends the request.
+   */
+  send(index: number, answer: InferResponse | ServerError | null, final: boolean): void
+}
+
 /** One copy of a model that executes one batch at a time. */
 export interface Instance {
   /**
    * Runs `batch` and calls `done` exactly once: before returning when it ran inline, later otherwise. Never throws.
    * `marks` is filled before `done`. When every request of the batch is cancelled, an instance that can stop early does.
+   *
+   * A decoupled model gets `answers` and sends its responses through it; its `done` only says that the instance is free
+   * (`outputs` is empty), or that the execution failed, which answers every request that has no final answer yet. It
+   * looks at `request.cancelled` and `request.congested` between answers. Other models get none.
    */
-  execute(batch: Batch, marks: ExecutionMarks, done: BatchDone): void
+  execute(
+    batch: Batch,
+    marks: ExecutionMarks,
+    done: BatchDone,
+    answers?: DecoupledAnswers | null,
+  ): void
   /** Stops what runs if it can. Optional. */
   terminate?(): void
   close(): Promise<void>

@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isRefusal } from '../../../core/access/types.ts'
 import type { ServerError } from '../../../core/errors.ts'
 import type { Log } from '../../../core/platform.ts'
 import type { ProtocolLimits } from '../../../core/protocol/limits.ts'
-import type { RestOptions } from '../../../core/protocol/rest/handlers.ts'
+import { authorizeRest, type RestOptions } from '../../../core/protocol/rest/handlers.ts'
 import type { RestRequest } from '../../../core/protocol/rest/types.ts'
 import type { InferenceServer } from '../../../core/server-types.ts'
 import { readBody } from './body.ts'
@@ -19,7 +20,7 @@ export interface InferRouteOptions {
   readonly log: Log
   readonly limits: ProtocolLimits
   /** The one the app has: asked for each request, because the route is taken before the app sees it. */
-  readonly authorize?: RestOptions['authorize']
+  readonly access?: RestOptions['access']
 }
 
 /**
@@ -30,7 +31,7 @@ export function inferRoute(
   options: InferRouteOptions,
   sockets: Sockets,
 ): (request: IncomingMessage, response: ServerResponse) => boolean {
-  const { limits, authorize } = options
+  const { limits, access } = options
   const targets = new InferTargets()
   const shared = { turn: new ReplyTurn(), pool: new BodyPool() }
   const bodyLimits = { maxBytes: limits.bodyBytes, maxChunks: limits.bodyChunks }
@@ -45,7 +46,9 @@ export function inferRoute(
     }
     const headerLength = decimal(headers['inference-header-content-length'] as string | undefined)
     if (Number.isNaN(headerLength)) return false
-    if (authorize !== undefined && authorize(target.match, unread(request)) !== null) return false
+    if (access !== undefined && isRefusal(authorizeRest(access, target.match, unread(request)))) {
+      return false
+    }
     const contentLength = decimal(headers['content-length'])
 
     const exchange = new InferExchange(
@@ -95,5 +98,6 @@ function unread(request: IncomingMessage): RestRequest {
       return Array.isArray(value) ? value.join(', ') : value
     },
     body: () => Promise.reject(new Error('the body was not read yet')),
+    address: request.socket.remoteAddress ?? '',
   }
 }

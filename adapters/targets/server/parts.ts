@@ -1,11 +1,11 @@
 import { performance } from 'node:perf_hooks'
+import { restrictedAccess } from '../../../core/access/restrictions.ts'
 import { identityBackend } from '../../../core/backend/identity.ts'
 import type { Backend } from '../../../core/backend/types.ts'
 import type { Clock } from '../../../core/platform.ts'
 import { DEFAULT_PROTOCOL_LIMITS } from '../../../core/protocol/limits.ts'
 import { createServer } from '../../../core/server.ts'
 import type { ServeOptions } from '../../cli/options.ts'
-import { authorizeBy } from '../../cli/restrict.ts'
 import type { ServerParts } from '../../cli/run.ts'
 import { createApp } from '../../http/app.ts'
 import { startHttp } from '../../http/node/listener.ts'
@@ -29,7 +29,7 @@ export function serverParts(setup: {
     tensors: http.maxTensors,
     inflateRatio: http.maxInflateRatio,
   }
-  const authorize = authorizeBy(http.restrictions)
+  const access = restrictedAccess({ http: http.restrictions, grpc: [] })
   return {
     log: platform.log,
     repositories,
@@ -50,9 +50,9 @@ export function serverParts(setup: {
           server,
           log: platform.log,
           limits,
-          ...(authorize === undefined ? {} : { authorize }),
+          access,
         }),
-        ...(authorize === undefined ? {} : { authorize }),
+        access,
         log: platform.log,
         limits,
         address: http.address,

@@ -1,3 +1,10 @@
+import {
+  type Access,
+  type AccessRefusal,
+  ANYBODY,
+  isRefusal,
+  type Principal,
+} from '../../access/types.ts'
 import { ServerError } from '../../errors.ts'
 import type { LogControl } from '../../server-types.ts'
 import {
@@ -10,9 +17,9 @@ import {
 import { handleInfer, type InferContext } from './handle-infer.ts'
 import { loggingJson, parseLoggingBody } from './logging-body.ts'
 import { matchRoute, type RouteMatch } from './match-route.ts'
-import { emptyReply, errorReply, healthReply, jsonReply, refusal } from './replies.ts'
+import { emptyReply, errorReply, healthReply, jsonReply, refusal, refusedReply } from './replies.ts'
 import { parseIndexBody, parseLoadBody, parseUnloadBody } from './repository-body.ts'
-import type { Operation, RouteParams } from './routes.ts'
+import type { RestOperation, RouteParams } from './routes.ts'
 import {
   indexJson,
   modelConfigJson,
@@ -24,8 +31,8 @@ import type { RestRequest, RestResponse } from './types.ts'
 
 export interface RestOptions extends InferContext {
   readonly logControl: LogControl
-  /** Whether the resolved operation is allowed; returns the refusal. Default: everything is. */
-  readonly authorize?: (match: RouteMatch, request: RestRequest) => RestResponse | null
+  /** Decides on the resolved operation. Default: everything is allowed. */
+  readonly access?: Access | undefined
   /** Hears of every error that is ours and that the client is told nothing of. */
   readonly onInternalError?: (error: unknown, match: RouteMatch) => void
 }
@@ -36,9 +43,10 @@ type OperationHandler = (
   options: RestOptions,
   params: RouteParams,
   request: RestRequest,
+  principal: Principal,
 ) => RestResponse | Promise<RestResponse>
 
-const HANDLERS: Readonly<Record<Operation, OperationHandler>> = {
+const HANDLERS: Readonly<Record<RestOperation, OperationHandler>> = {
   'server-live': ({ server }) => healthReply(server.live()),
   'server-ready': ({ server }) => healthReply(server.ready()),
   'server-metadata': ({ server }) => jsonReply(serverMetadataJson(server)),
@@ -87,9 +95,9 @@ export function createRestHandler(options: RestOptions): RestHandler {
     const match = matchRoute(request.method, request.path)
     if (typeof match === 'number') return refusal(match)
     try {
-      const refused = options.authorize?.(match, request) ?? null
-      if (refused !== null) return refused
-      return await HANDLERS[match.operation](options, match.params, request)
+      const principal = authorizeRest(options.access, match, request)
+      if (isRefusal(principal)) return refusedReply(principal)
+      return await HANDLERS[match.operation](options, match.params, request, principal)
     } catch (error) {
       if (!(error instanceof ServerError) || error.cause !== undefined) {
         options.onInternalError?.(error, match)
@@ -97,6 +105,17 @@ export function createRestHandler(options: RestOptions): RestHandler {
       return errorReply(error)
     }
   }
+}
+
+/** Asks `access` about a request over HTTP. */
+export function authorizeRest(
+  access: Access | undefined,
+  { operation, params }: RouteMatch,
+  { header, address = '', certificate = '' }: RestRequest,
+): Principal | AccessRefusal {
+  if (access === undefined) return ANYBODY
+  const caller = { door: 'http', header, address, certificate } as const
+  return access.authorize({ operation, model: params.model ?? '', caller })
 }
 
 function checkNoRepository(repository: string | undefined): void {

@@ -1,8 +1,7 @@
-import { type ApiCategory, type Operation, ROUTES, type RouteParams } from './routes.ts'
+import { type RestOperation, ROUTES, type RouteParams } from './routes.ts'
 
 export interface RouteMatch {
-  readonly operation: Operation
-  readonly category: ApiCategory
+  readonly operation: RestOperation
   readonly params: RouteParams
 }
 
@@ -25,7 +24,7 @@ export function matchRoute(method: string, path: string): RouteMatch | 404 | 405
     const params = matchSegments(route.segments, segments)
     if (params === null) continue
     if (route.methods.includes(method)) {
-      return { operation: route.operation, category: route.category, params }
+      return { operation: route.operation, params }
     }
     known = true
     break

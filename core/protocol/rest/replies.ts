@@ -1,3 +1,4 @@
+import type { AccessRefusal } from '../../access/types.ts'
 import { ServerError } from '../../errors.ts'
 import { errorBody, httpStatus } from './status.ts'
 import type { RestResponse } from './types.ts'
@@ -33,4 +34,15 @@ export function errorReply(
 export function refusal(status: 404 | 405 | 414): RestResponse {
   const texts = { 404: 'Not Found', 405: 'Method Not Allowed', 414: 'URI Too Long' }
   return jsonReply(errorBody(texts[status]), status)
+}
+
+const REFUSED = { restricted: 403, unauthenticated: 401, forbidden: 403, limited: 429 } as const
+
+/** `{"error":…}` for who is not let in. */
+export function refusedReply({ kind, message, retryAfterSecs }: AccessRefusal): RestResponse {
+  const reply = jsonReply(errorBody(message), REFUSED[kind])
+  const headers: Record<string, string> = { ...JSON_HEADERS }
+  if (kind === 'unauthenticated') headers['WWW-Authenticate'] = 'Bearer'
+  if (retryAfterSecs !== undefined) headers['Retry-After'] = String(retryAfterSecs)
+  return { ...reply, headers }
 }

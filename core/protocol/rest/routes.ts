@@ -1,37 +1,7 @@
-/** What Triton's `--http-restricted-api` groups routes by. */
-export type ApiCategory =
-  | 'health'
-  | 'metadata'
-  | 'inference'
-  | 'shared-memory'
-  | 'model-config'
-  | 'model-repository'
-  | 'statistics'
-  | 'trace'
-  | 'logging'
+import type { Operation } from '../../operations.ts'
 
-export type Operation =
-  | 'server-live'
-  | 'server-ready'
-  | 'server-metadata'
-  | 'model-ready'
-  | 'model-metadata'
-  | 'model-config'
-  | 'model-stats'
-  | 'infer'
-  | 'generate'
-  | 'generate-stream'
-  | 'trace-setting'
-  | 'logging'
-  | 'repository-index'
-  | 'model-load'
-  | 'model-unload'
-  | 'system-shm-status'
-  | 'system-shm-register'
-  | 'system-shm-unregister'
-  | 'cuda-shm-status'
-  | 'cuda-shm-register'
-  | 'cuda-shm-unregister'
+/** Operations that have a URL. */
+export type RestOperation = Exclude<Operation, 'infer-stream' | 'reflection'>
 
 export interface RouteParams {
   readonly model?: string
@@ -45,62 +15,54 @@ interface Route {
   /** Segments; `:name` takes one segment, `:version` digits only. */
   readonly path: string
   readonly methods: readonly string[]
-  readonly operation: Operation
-  readonly category: ApiCategory
+  readonly operation: RestOperation
 }
 
 const GET = ['GET']
 const POST = ['POST']
 const BOTH = ['GET', 'POST']
 
-function versioned(
-  path: string,
-  methods: readonly string[],
-  operation: Operation,
-  category: ApiCategory,
-): Route[] {
+function versioned(path: string, methods: readonly string[], operation: RestOperation): Route[] {
   return [
-    { path: `/v2/models/:model${path}`, methods, operation, category },
-    { path: `/v2/models/:model/versions/:version${path}`, methods, operation, category },
+    { path: `/v2/models/:model${path}`, methods, operation },
+    { path: `/v2/models/:model/versions/:version${path}`, methods, operation },
   ]
 }
 
 function sharedMemory(kind: 'system' | 'cuda'): Route[] {
-  const category = 'shared-memory'
   return (['status', 'register', 'unregister'] as const).flatMap((action) => {
     const methods = action === 'status' ? GET : POST
-    const operation: Operation = `${kind}-shm-${action}`
+    const operation: RestOperation = `${kind}-shm-${action}`
     return [
-      { path: `/v2/${kind}sharedmemory/${action}`, methods, operation, category },
-      { path: `/v2/${kind}sharedmemory/region/:region/${action}`, methods, operation, category },
+      { path: `/v2/${kind}sharedmemory/${action}`, methods, operation },
+      { path: `/v2/${kind}sharedmemory/region/:region/${action}`, methods, operation },
     ]
   })
 }
 
 /** Every route. Where two match, the first counts: a model called `stats` has no metadata, as with Triton. */
 export const ROUTES: readonly Route[] = [
-  { path: '/v2/models/stats', methods: GET, operation: 'model-stats', category: 'statistics' },
-  { path: '/v2/logging', methods: BOTH, operation: 'logging', category: 'logging' },
-  ...versioned('/ready', GET, 'model-ready', 'health'),
-  ...versioned('/infer', POST, 'infer', 'inference'),
-  ...versioned('/generate', POST, 'generate', 'inference'),
-  ...versioned('/generate_stream', POST, 'generate-stream', 'inference'),
-  ...versioned('/config', GET, 'model-config', 'model-config'),
-  ...versioned('/stats', GET, 'model-stats', 'statistics'),
+  { path: '/v2/models/stats', methods: GET, operation: 'model-stats' },
+  { path: '/v2/logging', methods: BOTH, operation: 'logging' },
+  ...versioned('/ready', GET, 'model-ready'),
+  ...versioned('/infer', POST, 'infer'),
+  ...versioned('/generate', POST, 'generate'),
+  ...versioned('/generate_stream', POST, 'generate-stream'),
+  ...versioned('/config', GET, 'model-config'),
+  ...versioned('/stats', GET, 'model-stats'),
   {
     path: '/v2/models/:model/trace/setting',
     methods: BOTH,
     operation: 'trace-setting',
-    category: 'trace',
   },
-  ...versioned('', GET, 'model-metadata', 'metadata'),
-  { path: '/v2', methods: GET, operation: 'server-metadata', category: 'metadata' },
-  { path: '/v2/health/live', methods: GET, operation: 'server-live', category: 'health' },
-  { path: '/v2/health/ready', methods: GET, operation: 'server-ready', category: 'health' },
+  ...versioned('', GET, 'model-metadata'),
+  { path: '/v2', methods: GET, operation: 'server-metadata' },
+  { path: '/v2/health/live', methods: GET, operation: 'server-live' },
+  { path: '/v2/health/ready', methods: GET, operation: 'server-ready' },
   ...sharedMemory('system'),
   ...sharedMemory('cuda'),
   ...['', '/:repository'].flatMap((repository): Route[] => {
-    const common = { methods: POST, category: 'model-repository' } as const
+    const common = { methods: POST } as const
     const base = `/v2/repository${repository}`
     return [
       { ...common, path: `${base}/index`, operation: 'repository-index' },
@@ -108,5 +70,5 @@ export const ROUTES: readonly Route[] = [
       { ...common, path: `${base}/models/:model/unload`, operation: 'model-unload' },
     ]
   }),
-  { path: '/v2/trace/setting', methods: BOTH, operation: 'trace-setting', category: 'trace' },
+  { path: '/v2/trace/setting', methods: BOTH, operation: 'trace-setting' },
 ]

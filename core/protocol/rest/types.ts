@@ -1,15 +1,17 @@
 import type { Parameters } from '../../infer.ts'
+import type { RegionRef } from '../../shared-memory/types.ts'
 import type { Datatype } from '../../tensor.ts'
 
-/** One input as the JSON header names it; exactly one of its two sources of bytes is used. */
+/** One input as the JSON header names it; exactly one of its three sources of bytes is used. */
 export interface InputSlot {
   readonly name: string
   readonly datatype: Datatype
   readonly shape: readonly number[]
-  /** Bytes this input takes from the binary tail; -1 when `data` holds them. */
+  /** Bytes this input takes from the binary tail; -1 when they are elsewhere. */
   readonly binarySize: number
   /** Little-endian bytes read from JSON `data`. */
   readonly data: Uint8Array | null
+  readonly region?: RegionRef | null
 }
 
 export interface RequestedOutput {
@@ -17,6 +19,8 @@ export interface RequestedOutput {
   readonly binary: boolean
   /** Number of classes; 0 = the tensor itself. */
   readonly classification: number
+  /** Where it is written to instead of into the reply. */
+  readonly region?: RegionRef | null
 }
 
 /** How the answer to a request is written. */
@@ -67,13 +71,21 @@ export interface RestRequest {
   body(): Promise<Uint8Array>
   /** Aborted when the client leaves. */
   readonly signal?: AbortSignal
+  /** Address of the peer; absent = unknown. */
+  readonly address?: string
+  /** Subject or SAN URI of a verified client certificate. */
+  readonly certificate?: string
 }
 
-/** An answer, free of any runtime's HTTP types. `body` is written part after part. */
+/**
+ * An answer, free of any runtime's HTTP types. `body` is written part after part; with `stream` it is empty and the stream
+ * is the body: it is read as fast as the client takes it and cancelled when the client leaves.
+ */
 export interface RestResponse {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: readonly Uint8Array[]
+  readonly stream?: ReadableStream<Uint8Array>
   /** To be called once when `body` was written: its parts may be views on memory that is used again. */
   readonly release?: () => void
 }

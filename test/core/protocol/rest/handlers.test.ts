@@ -215,12 +215,14 @@ describe('an error of ours', () => {
 it('one function sees every operation before it happens', async () => {
   const seen: string[] = []
   const ask = setUp({
-    authorize: (match) => {
-      seen.push(`${match.category} ${match.operation}`)
-      return { status: 403, headers: {}, body: [] }
+    access: {
+      authorize: ({ operation, model, caller }) => {
+        seen.push(`${caller.door} ${operation} ${model}`)
+        return { kind: 'forbidden', message: 'no' }
+      },
     },
   })
   expect((await ask('/v2/models/echo/versions/1/infer', { body: REQUEST })).status).toBe(403)
   expect((await ask('/v2/nope')).status).toBe(404)
-  expect(seen).toEqual(['inference infer'])
+  expect(seen).toEqual(['http infer echo'])
 })

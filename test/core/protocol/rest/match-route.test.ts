@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { CATEGORY_OF } from '../../../../core/operations.ts'
 import { MAX_PATH_LENGTH, matchRoute } from '../../../../core/protocol/rest/match-route.ts'
 import { ROUTES } from '../../../../core/protocol/rest/routes.ts'
 
@@ -86,7 +87,7 @@ describe('a path', () => {
 })
 
 it('every route belongs to a category, so that it can be restricted', () => {
-  const categories = new Set(ROUTES.map(({ category }) => category))
+  const categories = new Set(ROUTES.map(({ operation }) => CATEGORY_OF[operation]))
   expect([...categories].sort()).toEqual([
     'health',
     'inference',

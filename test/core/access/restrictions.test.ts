@@ -1,23 +1,35 @@
 import { expect, test } from 'vitest'
 import { parseRestriction } from '../../../adapters/cli/flag-values.ts'
-import { authorizeBy } from '../../../adapters/cli/restrict.ts'
+import { restrictedAccess } from '../../../core/access/restrictions.ts'
+import { type Door, isRefusal } from '../../../core/access/types.ts'
 import { matchRoute } from '../../../core/protocol/rest/match-route.ts'
+import { refusedReply } from '../../../core/protocol/rest/replies.ts'
 
-const authorize = authorizeBy([
-  parseRestriction('http-restricted-api', 'api', 'model-repository,logging:Admin-Key=s3cret'),
-  parseRestriction('http-restricted-api', 'api', 'statistics:other=value'),
-])
+const access = restrictedAccess({
+  http: [
+    parseRestriction('http-restricted-api', 'api', 'model-repository,logging:Admin-Key=s3cret'),
+    parseRestriction('http-restricted-api', 'api', 'statistics:other=value'),
+  ],
+  grpc: [parseRestriction('grpc-restricted-protocol', 'protocol', 'logging:Admin-Key=s3cret')],
+})
 
-function ask(method: string, path: string, headers: Record<string, string> = {}) {
+function ask(
+  method: string,
+  path: string,
+  headers: Record<string, string> = {},
+  door: Door = 'http',
+) {
   const match = matchRoute(method, path)
   if (typeof match === 'number') throw new Error(`no route: ${path}`)
-  const reply = authorize?.(match, {
-    method,
-    path,
-    header: (name) => headers[name],
-    body: () => Promise.resolve(new Uint8Array()),
+  const caller = { door, header: (name: string) => headers[name], address: '', certificate: '' }
+  const outcome = access?.authorize({
+    operation: match.operation,
+    model: match.params.model ?? '',
+    caller,
   })
-  if (!reply) return 'allowed'
+  if (outcome === undefined || !isRefusal(outcome)) return 'allowed'
+  if (door === 'grpc') return outcome.message
+  const reply = refusedReply(outcome)
   return `${reply.status} ${new TextDecoder().decode(reply.body[0])}`
 }
 
@@ -50,5 +62,13 @@ test('each group has its own key', () => {
 })
 
 test('without restrictions nothing is checked', () => {
-  expect(authorizeBy([])).toBeUndefined()
+  expect(restrictedAccess({ http: [], grpc: [] })).toBeUndefined()
+})
+
+test('gRPC has its own groups, prefix and words', () => {
+  const name = 'triton-grpc-protocol-admin-key'
+  const refused = "This protocol is restricted, expecting header 'triton-grpc-protocol-Admin-Key'"
+  expect(ask('GET', '/v2/logging', { 'admin-key': 's3cret' }, 'grpc')).toBe(refused)
+  expect(ask('GET', '/v2/logging', { [name]: 's3cret' }, 'grpc')).toBe('allowed')
+  expect(ask('GET', '/v2/models/m/stats', {}, 'grpc')).toBe('allowed')
 })

@@ -1,0 +1,56 @@
+import type { InferRequestOptions, InferResponse } from '../../infer.ts'
+import type { ServedModel } from '../../server-types.ts'
+import type { RegionLease, RegionRef, SharedMemory } from '../../shared-memory/types.ts'
+import type { ProtocolLimits } from '../limits.ts'
+
+/** An output that a request names together with how it wants it. */
+export interface GrpcOutput {
+  readonly name: string
+  /** Number of classes; 0 = the tensor itself. */
+  readonly classification: number
+  readonly region: RegionRef | null
+}
+
+/** A decoded ModelInferRequest. */
+export interface GrpcInferRequest {
+  readonly modelName: string
+  /** '' = what the version policy serves. */
+  readonly modelVersion: string
+  /** Tensors are views on the message, on copies of typed contents, or on shared memory. */
+  readonly options: InferRequestOptions
+  /** null = every output as it is. */
+  readonly outputs: readonly GrpcOutput[] | null
+  /** `triton_enable_empty_final_response`: streams only. */
+  readonly emptyFinal: boolean
+  /** Set when a tensor lies in shared memory: to be closed when the answer was encoded or will never be. */
+  readonly lease: RegionLease | null
+}
+
+export interface GrpcDecodeContext {
+  readonly limits: ProtocolLimits
+  readonly sharedMemory: SharedMemory | null
+  /** The principal's id; '' = nobody in particular. */
+  readonly owner: string
+}
+
+/** A message in pieces that are written one after another: protobuf fields and views on tensors. */
+export interface EncodedMessage {
+  readonly parts: readonly Uint8Array[]
+  /** Sum of the parts, without the headroom. */
+  readonly byteLength: number
+}
+
+export interface GrpcEncodeOptions {
+  readonly model: ServedModel
+  /** The request's id; '' = none. */
+  readonly id: string
+  readonly outputs: readonly GrpcOutput[] | null
+  /** null = an empty final response. */
+  readonly response: InferResponse | null
+  /** `triton_final_response` for streams; undefined = not a stream. */
+  readonly final?: boolean
+  readonly lease: RegionLease | null
+  readonly limits: ProtocolLimits
+  /** Bytes left free at the start of the first part (the caller's message prefix). */
+  readonly headroom: number
+}
