@@ -2,24 +2,19 @@
  * `npm run bench [-- --rounds 3 --seconds 3 --only tiny --json FILE]`: this server beside its floor, a bare ONNX Runtime
  * loop and the real Triton, in one run on one machine. Rounds are interleaved; the table shows medians.
  */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { BENCH_CASES, IDLE_MB, START_SECONDS, WINDOW_BATCH } from './cases.ts'
 import { LOAD_CLIENT } from './load.ts'
+import { prepare } from './make.ts'
 import { measure } from './measure.ts'
-import { hasProgram, run } from './processes.ts'
+import { hasProgram } from './processes.ts'
 import { type Figure, median, table } from './report.ts'
 import { measureStartup, type Startup } from './startup.ts'
 import { meanBatch } from './window.ts'
 
 // Inherited by every contender: none spends time on reporting events.
 process.env['ORT_DISABLE_TELEMETRY'] ??= '1'
-
-const root = fileURLToPath(new URL('../..', import.meta.url))
-const cache = join(root, '.cache/bench')
-const MAKE_MS = 600_000
 
 const { values } = parseArgs({
   options: {
@@ -43,18 +38,7 @@ function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
 }
 
-await run(
-  [process.execPath, '--import', 'tsx', join(root, 'infra/build.ts'), 'server', '--quiet'],
-  MAKE_MS,
-)
-if (!existsSync(join(cache, 'repo_tiny/tiny_mlp/config.pbtxt'))) {
-  progress('making the models')
-  mkdirSync(cache, { recursive: true })
-  const clients = join(root, '.cache/clients')
-  await run([join(root, 'test/clients/setup.sh'), clients], MAKE_MS)
-  const script = fileURLToPath(new URL('make_models.py', import.meta.url))
-  await run([join(clients, 'venv/bin/python'), script, cache], MAKE_MS)
-}
+const cache = await prepare(progress)
 if (!hasProgram('wrk'))
   console.log('wrk is not installed (Debian: apt install wrk): client.ts measures instead')
 
