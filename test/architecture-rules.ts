@@ -136,7 +136,8 @@ export function violations(files: ReadonlyMap<string, string>): string[] {
   const found: string[] = []
   for (const [path, source] of files) {
     const lines = source.split('\n').length
-    if (lines > MAX_LINES) found.push(`${path}: ${lines} lines, the limit is ${MAX_LINES}`)
+    if (lines > MAX_LINES && !path.endsWith('_pb.ts'))
+      found.push(`${path}: ${lines} lines, the limit is ${MAX_LINES}`)
     if (path.startsWith('test/')) continue
     if (path.startsWith('core/') && rank(path) < 0)
       found.push(`${path}: has no place in core's order`)

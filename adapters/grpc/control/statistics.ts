@@ -1,0 +1,23 @@
+import { fromJson } from '@bufbuild/protobuf'
+import { statisticsJson } from '../../../core/protocol/rest/server-json.ts'
+import {
+  ModelStatisticsRequestSchema,
+  ModelStatisticsResponseSchema,
+} from '../messages/grpc_service_pb.ts'
+import { answer } from './answer.ts'
+import { checkVersion } from './model-version.ts'
+import type { Answer } from './types.ts'
+
+/** What the statistics endpoint says, as a message: one place decides which figures there are. */
+export const modelStatistics: Answer = answer({
+  input: ModelStatisticsRequestSchema,
+  output: ModelStatisticsResponseSchema,
+  model: ({ name }) => name,
+  run: ({ name, version }, { server }, { principal }) => {
+    if (version !== '') checkVersion(server, name, version)
+    const entries = server.statistics(name, version).filter((entry) => principal.sees(entry.name))
+    return fromJson(ModelStatisticsResponseSchema, JSON.parse(statisticsJson(entries)), {
+      ignoreUnknownFields: true,
+    })
+  },
+})
