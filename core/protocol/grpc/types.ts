@@ -1,5 +1,5 @@
 import type { InferRequestOptions, InferResponse } from '../../infer.ts'
-import type { ServedModel } from '../../server-types.ts'
+import type { ServedModel, TensorMetadata } from '../../server-types.ts'
 import type { RegionLease, RegionRef, SharedMemory } from '../../shared-memory/types.ts'
 import type { ProtocolLimits } from '../limits.ts'
 
@@ -35,9 +35,25 @@ export interface GrpcDecodeContext {
 
 /** A message in pieces that are written one after another: protobuf fields and views on tensors. */
 export interface EncodedMessage {
+  /** One part = everything was copied, so that the response can be released at once. */
   readonly parts: readonly Uint8Array[]
   /** Sum of the parts, without the headroom. */
   readonly byteLength: number
+}
+
+/** What an encoder knows of the answers to requests that differ in nothing but id and raw tensors. */
+export interface ResponseMemo {
+  template: ResponseTemplate | null
+}
+
+/** Everything of a ModelInferResponse but its id and its raw tensors. */
+export interface ResponseTemplate {
+  /** The fields in front of the id. */
+  readonly head: Uint8Array
+  /** The fields between the id and the raw tensors. */
+  readonly body: Uint8Array
+  /** The outputs it is for. */
+  readonly outputs: readonly TensorMetadata[]
 }
 
 export interface GrpcEncodeOptions {
@@ -51,6 +67,10 @@ export interface GrpcEncodeOptions {
   readonly final?: boolean
   readonly lease: RegionLease | null
   readonly limits: ProtocolLimits
+  /** Of the request, where it was remembered; absent or null = nothing is known. */
+  readonly memo?: ResponseMemo | null
+  /** As the request wrote it: what an empty final response repeats. Default ''. */
+  readonly requestedVersion?: string
   /** Bytes left free at the start of the first part (the caller's message prefix). */
   readonly headroom: number
 }

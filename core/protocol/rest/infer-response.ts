@@ -1,8 +1,10 @@
 import type { InferResponse, Parameters } from '../../infer.ts'
 import type { ServedModel } from '../../server-types.ts'
+import { unknownRegion } from '../../shared-memory/errors.ts'
+import type { RegionLease } from '../../shared-memory/types.ts'
 import type { Tensor } from '../../tensor.ts'
+import { classify } from '../classification.ts'
 import type { ProtocolLimits } from '../limits.ts'
-import { classify } from './classification.ts'
 import { doubleText, JsonWriter, quote } from './json-writer.ts'
 import { writeTensorData } from './tensor-json.ts'
 import type { EncodedResponse, RequestedOutput, ResponseFormat } from './types.ts'
@@ -14,6 +16,8 @@ export interface EncodeOptions {
   readonly format: ResponseFormat
   readonly response: InferResponse
   readonly limits: ProtocolLimits
+  /** There when an output goes to shared memory. Default: none. */
+  readonly lease?: RegionLease | null
 }
 
 /** Writes an infer response: outputs in the order of `response`, each in the form its request asked for. */
@@ -33,7 +37,11 @@ export function encodeInferResponse(options: EncodeOptions): EncodedResponse {
         : tensor
     writer.text(first ? describe(output) : `,${describe(output)}`)
     first = false
-    if (wanted === undefined ? format.binaryDefault : wanted.binary) {
+    if (wanted?.region) {
+      if (!options.lease) throw unknownRegion(wanted.region.region)
+      options.lease.write(output.name, wanted.region, output.data)
+      writer.text('}')
+    } else if (wanted === undefined ? format.binaryDefault : wanted.binary) {
       writer.text(`,"parameters":{"binary_data_size":${output.data.length}}}`)
       if (output.data.length > 0) tails.push(output.data)
     } else {

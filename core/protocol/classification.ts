@@ -1,6 +1,6 @@
-import { packBytes } from '../../bytes.ts'
-import { ServerError } from '../../errors.ts'
-import { DATATYPE_SIZES, type Datatype, type Tensor } from '../../tensor.ts'
+import { packBytes } from '../bytes.ts'
+import { ServerError } from '../errors.ts'
+import { DATATYPE_SIZES, type Datatype, type Tensor } from '../tensor.ts'
 
 export interface ClassificationOptions {
   /** Classes per batch item. */
