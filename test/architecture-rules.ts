@@ -57,7 +57,7 @@ const VENDORS: Readonly<Record<string, RegExp>> = {
 
 /** Only these touch files: a name from the network reaches a disk through the stores and nothing else. */
 const FILES =
-  /^(adapters\/(stores|backends|cli|targets|tls|access)\/|adapters\/platform\/log\.ts|adapters\/metrics\/cpu\.ts|native\/|infra\/)/
+  /^(adapters\/(stores|backends|cli|targets|tls|access|shared-memory)\/|adapters\/platform\/log\.ts|adapters\/metrics\/cpu\.ts|native\/|infra\/)/
 
 /** What stands further right may be imported by what stands further left, never the other way round. */
 const CORE_ORDER: readonly RegExp[] = [

@@ -2,6 +2,7 @@ import type { Flag, FlagGroup } from './flag-types.ts'
 import { HTTP_GROUP, LIMIT_GROUP, METRICS_GROUP } from './flags/http.ts'
 import { DEPRECATED_GROUP, LATER_GROUPS } from './flags/later.ts'
 import { BACKEND_GROUP, LOG_GROUP, REPOSITORY_GROUP, SERVER_GROUP } from './flags/server.ts'
+import { SHARED_MEMORY_GROUP } from './flags/shared-memory.ts'
 
 /** Every flag there is, in the order help shows them. */
 export const FLAG_GROUPS: readonly FlagGroup[] = [
@@ -12,6 +13,7 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
   METRICS_GROUP,
   BACKEND_GROUP,
   LIMIT_GROUP,
+  SHARED_MEMORY_GROUP,
   ...LATER_GROUPS,
   DEPRECATED_GROUP,
 ]

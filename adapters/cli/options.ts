@@ -23,6 +23,14 @@ export interface ServeOptions {
   readonly onnxRuntime: 'ffi' | 'node'
   readonly http: HttpFlags
   readonly metrics: MetricsFlags
+  readonly sharedMemory: SharedMemoryFlags
+}
+
+export interface SharedMemoryFlags {
+  /** Clients may register regions. */
+  readonly enabled: boolean
+  /** Regions are mapped instead of copied. */
+  readonly trustClients: boolean
 }
 
 export interface HttpFlags {

@@ -36,6 +36,16 @@ export function serveOptions(values: FlagValues): {
   const config = metricsConfig(read.list('metrics-config'))
   warnings.push(...config.warnings)
 
+  const sharedMemory = {
+    enabled: read.boolean('allow-client-shm'),
+    trustClients: read.boolean('shm-trust-clients'),
+  }
+  if (sharedMemory.enabled && sharedMemory.trustClients) {
+    warnings.push(
+      '--shm-trust-clients: shared memory is mapped, a client that shrinks its memory ends this server',
+    )
+  }
+
   const options: ServeOptions = {
     id: read.string('id'),
     exitTimeoutSecs: read.number('exit-timeout-secs'),
@@ -63,6 +73,7 @@ export function serveOptions(values: FlagValues): {
     onnxRuntime: read.string('onnx-runtime') === 'node' ? 'node' : 'ffi',
     http: httpFlags(read),
     metrics: metricsFlags(read, config),
+    sharedMemory,
   }
   checkPorts(options)
   return { options, warnings }

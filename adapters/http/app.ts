@@ -14,6 +14,8 @@ export interface AppOptions {
   readonly limits: ProtocolLimits
   /** See {@link RestOptions.access}. */
   readonly access?: RestOptions['access']
+  /** See {@link RestOptions.sharedMemory}. */
+  readonly sharedMemory?: RestOptions['sharedMemory']
 }
 
 /**
@@ -27,6 +29,7 @@ export function createApp(options: AppOptions): Hono {
     limits,
     logControl: log,
     access: options.access,
+    sharedMemory: options.sharedMemory,
     onInternalError: (error, match) => log.error(`${match.operation}: ${describe(error)}`),
   })
   const respond = async ({ req }: Context): Promise<Response> => {

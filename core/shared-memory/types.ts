@@ -31,17 +31,18 @@ export interface SharedMemoryFile {
   write(offset: number, source: Uint8Array): number
   /**
    * The object's bytes without a copy, where the owner trusts clients not to shrink them (`--shm-trust-clients`): touching
-   * a page that is gone kills the process. Absent otherwise.
+   * a page that is gone kills the process. Absent otherwise. Views stay good after {@link close}, as long as they are
+   * reachable.
    */
   readonly map?: (offset: number, byteSize: number) => Uint8Array
-  /** Idempotent. Views of {@link map} must not be used afterwards. */
+  /** Idempotent. */
   close(): void
 }
 
 /** What a target supplies so that clients can register regions. */
 export interface SharedMemoryHost {
-  /** Throws INTERNAL `Unable to open shared memory region: '<key>'`. */
-  open(key: string): SharedMemoryFile
+  /** The object of a name that is no path and has no leading slash; null where it cannot be opened. */
+  open(name: string): SharedMemoryFile | null
 }
 
 /**
@@ -58,8 +59,12 @@ export interface RegionLease {
   output(ref: RegionRef): void
   /** Writes an output. Throws INTERNAL when it does not fit, INVALID_ARG when the region was truncated. */
   write(output: string, ref: RegionRef, data: Uint8Array): void
-  /** To be called once nobody reads the inputs and no output is written any more. Idempotent. */
-  close(): void
+  /**
+   * To be called once no output is written any more. `answered` says that nobody reads the inputs or anything made of
+   * them any more, because the run is over and its answer is gone: their memory is used again. Otherwise (errors,
+   * cancellations: a run may still read it) it is left to the garbage collector. Idempotent: the first call counts.
+   */
+  close(answered?: boolean): void
 }
 
 /** The registered regions of a server. `owner` is the principal's id: one tenant's names are unknown to another. */

@@ -189,7 +189,6 @@ const MEMORY: FlagGroup = {
       repeatable: true,
       check: checkPair,
     }),
-    boolean('allow-client-shm', 'Let clients register shared memory.', { default: 'false' }),
   ],
 }
 

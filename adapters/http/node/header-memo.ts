@@ -1,6 +1,7 @@
 import type { InferResponse } from '../../../core/infer.ts'
 import type { ResponseFormat } from '../../../core/protocol/rest/types.ts'
 import type { ServedModel } from '../../../core/server-types.ts'
+import type { RegionRef } from '../../../core/shared-memory/types.ts'
 import { type Datatype, sameShape, type Tensor } from '../../../core/tensor.ts'
 
 /** Where one input of a remembered header lies in the binary tail; slots are in the model's order. */
@@ -10,9 +11,11 @@ export interface MemoSlot {
   readonly shape: readonly number[]
   readonly offset: number
   readonly size: number
+  /** In shared memory instead. */
+  readonly region: RegionRef | null
 }
 
-/** The JSON part of a reply whose outputs are all binary; it depends on the outputs' shapes alone. */
+/** The JSON part of a reply whose outputs are all binary or in shared memory; it depends on the outputs' shapes alone. */
 export interface ReplyTemplate {
   readonly names: readonly string[]
   readonly shapes: readonly (readonly number[])[]
@@ -20,6 +23,8 @@ export interface ReplyTemplate {
   /** The reply's JSON for a request without id; an id goes in front of its first member. */
   readonly json: Buffer
   readonly tailBytes: number
+  /** Where each output goes to instead of into the reply; null = all of them go into the reply. */
+  readonly regions: readonly (RegionRef | null)[] | null
 }
 
 /** What is known about one header of one model: it was parsed and checked once, by its bytes. */
@@ -29,6 +34,10 @@ export interface MemoEntry {
   readonly tailBytes: number
   readonly batchSize: number
   readonly outputs: readonly string[] | null
+  /** Regions that outputs go to. */
+  readonly outputRegions: readonly RegionRef[]
+  /** Any tensor is in a region: the request needs a lease. */
+  readonly leases: boolean
   readonly format: ResponseFormat
   readonly priority: number
   readonly timeoutUs: number

@@ -8,6 +8,8 @@ import { parseInferHeader } from '../../../core/protocol/rest/infer-header.ts'
 import { encodeInferResponse } from '../../../core/protocol/rest/infer-response.ts'
 import type { ResponseFormat } from '../../../core/protocol/rest/types.ts'
 import type { ServedModel } from '../../../core/server-types.ts'
+import { NO_SHARED_MEMORY } from '../../../core/shared-memory/no-shared-memory.ts'
+import type { RegionLease, RegionRef } from '../../../core/shared-memory/types.ts'
 import type { Tensor } from '../../../core/tensor.ts'
 import type { BodyPool } from './body-pool.ts'
 import { MEMO_HEADER_BYTES, type MemoEntry, splitId, templateFits } from './header-memo.ts'
@@ -17,6 +19,8 @@ import { JOINED_REPLY_BYTES, writeEncoded, writeError, writeTemplate } from './r
 import { makeTemplate } from './reply-template.ts'
 import type { DeferredReply, ReplyTurn } from './reply-turn.ts'
 import type { Connection } from './sockets.ts'
+
+const REGION_MEMBER = Buffer.from('"shared_memory_region"')
 
 /** What the exchanges of one listener share. */
 export interface ExchangeShare {
@@ -30,6 +34,7 @@ export class InferExchange implements ResponseSink, DeferredReply {
   readonly #share: ExchangeShare
   readonly #target: InferTarget
   readonly #headerLength: number
+  readonly #owner: string
   readonly #connection: Connection
   readonly #response: ServerResponse
   #model: ServedModel | null = null
@@ -38,6 +43,7 @@ export class InferExchange implements ResponseSink, DeferredReply {
   /** True while the request is handed over: an answer in that time ran inline. */
   #submitting = false
   #pooled: ArrayBuffer | null = null
+  #lease: RegionLease | null = null
   #request: InferRequest | null = null
   #answer: InferResponse | ServerError | null = null
 
@@ -46,6 +52,7 @@ export class InferExchange implements ResponseSink, DeferredReply {
     share: ExchangeShare,
     target: InferTarget,
     headerLength: number,
+    owner: string,
     connection: Connection,
     response: ServerResponse,
   ) {
@@ -53,6 +60,7 @@ export class InferExchange implements ResponseSink, DeferredReply {
     this.#share = share
     this.#target = target
     this.#headerLength = headerLength
+    this.#owner = owner
     this.#connection = connection
     this.#response = response
   }
@@ -75,21 +83,28 @@ export class InferExchange implements ResponseSink, DeferredReply {
     const length = this.#headerLength
     // A whole header that binary tensors follow can be remembered; -1 fails the comparison.
     if (length > 0 && length <= MEMO_HEADER_BYTES && length <= body.length) {
-      const { key, id } = splitId(body.toString('latin1', 0, length))
-      const { server } = this.#options
-      const entry = this.#target.memo.get(key, server.generation)
-      if (entry !== undefined && body.length - length === entry.tailBytes) {
-        return this.#recall(entry, id, body)
-      }
-      if (entry === undefined) return this.#learn(key, id, body)
+      return this.#decodeKnown(body, length)
+    }
+    // Where no tail follows, clients leave the length out. Then a header is worth remembering if it names regions.
+    if (length === -1 && body.length <= MEMO_HEADER_BYTES && body.includes(REGION_MEMBER)) {
+      return this.#decodeKnown(body, body.length)
     }
     return this.#decodeOnce(body)
   }
 
+  #decodeKnown(body: Buffer, length: number): InferRequest {
+    const { key, id } = splitId(body.toString('latin1', 0, length))
+    const entry = this.#target.memo.get(key, this.#options.server.generation)
+    if (entry === undefined) return this.#learn(key, id, body, length)
+    if (body.length - length !== entry.tailBytes) return this.#decodeOnce(body)
+    return this.#recall(entry, id, body, length)
+  }
+
   /** The header was seen before: only the bytes are new. */
-  #recall(entry: MemoEntry, id: string, body: Buffer): InferRequest {
+  #recall(entry: MemoEntry, id: string, body: Buffer, length: number): InferRequest {
     const { slots } = entry
-    const start = body.byteOffset + this.#headerLength
+    const start = body.byteOffset + length
+    const lease = entry.leases ? this.#takeLease() : null
     const inputs: Tensor[] = new Array(slots.length)
     for (let i = 0; i < slots.length; i++) {
       const slot = slots[i] as (typeof slots)[number]
@@ -97,9 +112,13 @@ export class InferExchange implements ResponseSink, DeferredReply {
         name: slot.name,
         datatype: slot.datatype,
         shape: slot.shape,
-        data: new Uint8Array(body.buffer, start + slot.offset, slot.size),
+        data:
+          slot.region !== null && lease !== null
+            ? lease.input(slot.region)
+            : new Uint8Array(body.buffer, start + slot.offset, slot.size),
       }
     }
+    if (lease !== null) for (const region of entry.outputRegions) lease.output(region)
     this.#model = entry.model
     this.#entry = entry
     this.#format = entry.format
@@ -118,16 +137,17 @@ export class InferExchange implements ResponseSink, DeferredReply {
   }
 
   /** Parses and checks a header that can be remembered, and remembers it when nothing in it depends on the bytes. */
-  #learn(key: string, id: string, body: Buffer): InferRequest {
+  #learn(key: string, id: string, body: Buffer, length: number): InferRequest {
     const { server, limits } = this.#options
     const { memo, name, version } = this.#target
     const generation = server.generation
     const model = server.model(name, version)
     checkNotDecoupled(model)
-    const header = parseInferHeader(body.subarray(0, this.#headerLength), limits)
+    const header = parseInferHeader(body.subarray(0, length), limits)
     if (!header.reusable) return this.#decodeOnce(body)
-    const tail = body.subarray(this.#headerLength)
-    const inputs = bindInputs(header, tail, model.name)
+    const tail = body.subarray(length)
+    const lease = header.regions ? this.#takeLease() : null
+    const inputs = bindInputs(header, tail, model.name, lease)
     const request = new InferRequest({ ...header, inputs, outputs: header.outputNames }, this)
     model.check(request)
     this.#model = model
@@ -141,16 +161,22 @@ export class InferExchange implements ResponseSink, DeferredReply {
     if (plain && !model.checksContent && memo.generation === generation) {
       this.#entry = {
         model,
-        slots: request.inputs.map((input) => ({
-          name: input.name,
-          datatype: input.datatype,
-          shape: input.shape,
-          offset: input.data.byteOffset - tail.byteOffset,
-          size: input.data.length,
-        })),
+        slots: request.inputs.map((input) => {
+          const region = header.inputs.find(({ name }) => name === input.name)?.region ?? null
+          return {
+            name: input.name,
+            datatype: input.datatype,
+            shape: input.shape,
+            offset: region === null ? input.data.byteOffset - tail.byteOffset : 0,
+            size: input.data.length,
+            region,
+          }
+        }),
         tailBytes: tail.length,
         batchSize: request.batchSize,
         outputs: request.outputs,
+        outputRegions: regionsOf(header.format),
+        leases: header.regions,
         format: header.format,
         priority: request.priority,
         timeoutUs: request.timeoutUs,
@@ -166,12 +192,22 @@ export class InferExchange implements ResponseSink, DeferredReply {
     const model = server.model(this.#target.name, this.#target.version)
     checkNotDecoupled(model)
     const headerLength = this.#headerLength === -1 ? undefined : this.#headerLength
-    const { options, format } = decodeInferRequest(body, headerLength, model, limits)
+    const { options, format, lease } = decodeInferRequest(body, headerLength, model, limits, {
+      sharedMemory: this.#options.sharedMemory,
+      owner: this.#owner,
+    })
+    this.#lease = lease
     const request = new InferRequest(options, this)
     model.check(request)
     this.#model = model
     this.#format = format
     return request
+  }
+
+  #takeLease(): RegionLease {
+    const { sharedMemory = NO_SHARED_MEMORY } = this.#options
+    this.#lease = sharedMemory.lease(this.#owner)
+    return this.#lease
   }
 
   answer(request: InferRequest, answer: InferResponse | ServerError | null, final: boolean): void {
@@ -186,7 +222,9 @@ export class InferExchange implements ResponseSink, DeferredReply {
     const request = this.#request as InferRequest
     const answer = this.#answer
     if (this.#response.destroyed) {
-      if (answer !== null && !(answer instanceof ServerError)) answer.release?.()
+      const answered = answer !== null && !(answer instanceof ServerError)
+      if (answered) answer.release?.()
+      this.#lease?.close(answered)
       return
     }
     if (this.#connection.last) this.#response.shouldKeepAlive = false
@@ -203,7 +241,10 @@ export class InferExchange implements ResponseSink, DeferredReply {
     const entry = this.#entry
     const known = entry?.template
     if (known && templateFits(known, answer)) {
-      writeTemplate(this.#response, known, request.id, answer.outputs, this.#release(answer))
+      const { regions } = known
+      const inReply = regions === null ? answer.outputs : this.#store(regions, answer.outputs)
+      const release = this.#release(answer, inReply.length === 0)
+      writeTemplate(this.#response, known, request.id, inReply, release)
       return
     }
     const model = this.#model as ServedModel
@@ -214,14 +255,36 @@ export class InferExchange implements ResponseSink, DeferredReply {
       format,
       response: answer,
       limits: this.#options.limits,
+      lease: this.#lease,
     })
     if (entry !== null) entry.template = makeTemplate(format, answer, encoded, request.id)
-    writeEncoded(this.#response, encoded, this.#release(answer))
+    writeEncoded(this.#response, encoded, this.#release(answer, encoded.tails.length === 0))
   }
 
-  /** What to call once nothing reads the answer or the request's body any more: the run is over, the reply written. */
-  #release(answer: InferResponse): (() => void) | undefined {
+  /** Writes outputs to their regions; returns the others. */
+  #store(regions: readonly (RegionRef | null)[], outputs: readonly Tensor[]): Tensor[] {
+    const others: Tensor[] = []
+    for (let i = 0; i < outputs.length; i++) {
+      const output = outputs[i] as Tensor
+      const region = regions[i] ?? null
+      if (region === null) others.push(output)
+      else this.#lease?.write(output.name, region, output.data)
+    }
+    return others
+  }
+
+  /**
+   * What to call once nothing reads the answer or the request's body any more: the run is over, the reply written.
+   * `empty` says that no output is in the reply, so that nothing reads inputs in regions from now on.
+   */
+  #release(answer: InferResponse, empty: boolean): (() => void) | undefined {
     const pooled = this.#pooled
+    const lease = this.#lease
+    if (lease !== null) {
+      const response = this.#response
+      if (empty) lease.close(true)
+      else response.once('close', () => lease.close(response.writableFinished))
+    }
     if (pooled === null) return answer.release
     return () => {
       answer.release?.()
@@ -230,11 +293,18 @@ export class InferExchange implements ResponseSink, DeferredReply {
   }
 
   #fail(error: unknown): void {
+    this.#lease?.close()
     const known = ServerError.from(error)
     if (known.cause !== undefined) this.#options.log.error(`infer: ${String(known.cause)}`)
     if (this.#response.headersSent) this.#response.destroy()
     else writeError(this.#response, known)
   }
+}
+
+function regionsOf({ outputs }: ResponseFormat): RegionRef[] {
+  const regions: RegionRef[] = []
+  for (const { region } of outputs ?? []) if (region) regions.push(region)
+  return regions
 }
 
 /** A large reply is not held back: its memory is wanted for the next, and one wake-up more is nothing beside it. */

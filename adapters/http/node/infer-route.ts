@@ -21,6 +21,8 @@ export interface InferRouteOptions {
   readonly limits: ProtocolLimits
   /** The one the app has: asked for each request, because the route is taken before the app sees it. */
   readonly access?: RestOptions['access']
+  /** Regions that tensors may lie in: the app's. Default: none. */
+  readonly sharedMemory?: RestOptions['sharedMemory']
 }
 
 /**
@@ -46,8 +48,11 @@ export function inferRoute(
     }
     const headerLength = decimal(headers['inference-header-content-length'] as string | undefined)
     if (Number.isNaN(headerLength)) return false
-    if (access !== undefined && isRefusal(authorizeRest(access, target.match, unread(request)))) {
-      return false
+    let owner = ''
+    if (access !== undefined) {
+      const principal = authorizeRest(access, target.match, unread(request))
+      if (isRefusal(principal)) return false
+      owner = principal.id
     }
     const contentLength = decimal(headers['content-length'])
 
@@ -56,6 +61,7 @@ export function inferRoute(
       shared,
       target,
       headerLength,
+      owner,
       sockets.of(request.socket),
       response,
     )

@@ -9,7 +9,7 @@ import type { ReplyTemplate } from './header-memo.ts'
 export const JOINED_REPLY_BYTES: number = 64 * 1024
 
 /**
- * Writes `{"id":"…",` and the template, then the outputs. `id` needs no escape (see splitId). `release` is called when
+ * Writes `{"id":"…",` and the template, then `outputs`, those that go into the reply. `id` needs no escape (see splitId). `release` is called when
  * the outputs were written.
  */
 export function writeTemplate(
@@ -22,14 +22,7 @@ export function writeTemplate(
   const { json, tailBytes } = template
   const jsonBytes = id === '' ? json.length : json.length + id.length + 8
   const total = jsonBytes + tailBytes
-  response.writeHead(200, [
-    'Content-Type',
-    'application/octet-stream',
-    'Inference-Header-Content-Length',
-    String(jsonBytes),
-    'Content-Length',
-    String(total),
-  ])
+  response.writeHead(200, headOf(jsonBytes, total))
   const joined = total <= JOINED_REPLY_BYTES
   const head = Buffer.allocUnsafe(joined ? total : jsonBytes)
   if (id === '') {
@@ -54,6 +47,20 @@ export function writeTemplate(
   release?.()
 }
 
+/** The fields of a reply of `total` bytes that start with `jsonBytes` bytes of JSON. */
+function headOf(jsonBytes: number, total: number): string[] {
+  if (jsonBytes === total)
+    return ['Content-Type', 'application/json', 'Content-Length', String(total)]
+  return [
+    'Content-Type',
+    'application/octet-stream',
+    'Inference-Header-Content-Length',
+    String(jsonBytes),
+    'Content-Length',
+    String(total),
+  ]
+}
+
 /** Writes an encoded infer response, uncompressed. */
 export function writeEncoded(
   response: ServerResponse,
@@ -63,19 +70,7 @@ export function writeEncoded(
   const { json, tails } = encoded
   let total = json.length
   for (const tail of tails) total += tail.length
-  response.writeHead(
-    200,
-    encoded.binary
-      ? [
-          'Content-Type',
-          'application/octet-stream',
-          'Inference-Header-Content-Length',
-          String(json.length),
-          'Content-Length',
-          String(total),
-        ]
-      : ['Content-Type', 'application/json', 'Content-Length', String(total)],
-  )
+  response.writeHead(200, headOf(json.length, total))
   if (tails.length === 0) {
     response.end(json)
     release?.()

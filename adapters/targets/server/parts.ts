@@ -5,12 +5,16 @@ import type { Backend } from '../../../core/backend/types.ts'
 import type { Clock } from '../../../core/platform.ts'
 import { DEFAULT_PROTOCOL_LIMITS } from '../../../core/protocol/limits.ts'
 import { createServer } from '../../../core/server.ts'
+import { NO_SHARED_MEMORY } from '../../../core/shared-memory/no-shared-memory.ts'
+import { createSharedMemory } from '../../../core/shared-memory/regions.ts'
+import type { SharedMemory } from '../../../core/shared-memory/types.ts'
 import type { ServeOptions } from '../../cli/options.ts'
 import type { ServerParts } from '../../cli/run.ts'
 import { createApp } from '../../http/app.ts'
 import { startHttp } from '../../http/node/listener.ts'
 import { startMetricsServer } from '../../metrics/server.ts'
 import type { NodePlatform } from '../../platform/node.ts'
+import { posixSharedMemory } from '../../shared-memory/posix.ts'
 import { diskStore } from '../../stores/disk.ts'
 
 /** The parts of a server on this machine: models on disk, ONNX Runtime, HTTP and metrics on ports of their own. */
@@ -29,6 +33,12 @@ export function serverParts(setup: {
     tensors: http.maxTensors,
     inflateRatio: http.maxInflateRatio,
   }
+  let opened: Promise<SharedMemory> | undefined
+  /** The same for every door. */
+  const regions = (): Promise<SharedMemory> => {
+    opened ??= clientRegions(options.sharedMemory)
+    return opened
+  }
   const access = restrictedAccess({ http: http.restrictions, grpc: [] })
   return {
     log: platform.log,
@@ -43,7 +53,7 @@ export function serverParts(setup: {
         options,
       })
     },
-    startHttp: (server) =>
+    startHttp: async (server) =>
       startHttp({
         server,
         app: createApp({
@@ -51,8 +61,10 @@ export function serverParts(setup: {
           log: platform.log,
           limits,
           access,
+          sharedMemory: await regions(),
         }),
         access,
+        sharedMemory: await regions(),
         log: platform.log,
         limits,
         address: http.address,
@@ -99,6 +111,11 @@ export function serverParts(setup: {
       })
     },
   }
+}
+
+async function clientRegions(flags: ServeOptions['sharedMemory']): Promise<SharedMemory> {
+  if (!flags.enabled) return NO_SHARED_MEMORY
+  return createSharedMemory({ host: await posixSharedMemory(flags), enabled: true })
 }
 
 async function ffiBackend(clock: Clock): Promise<Backend> {

@@ -1,7 +1,7 @@
 import { ServerError } from '../../errors.ts'
 import type { InferenceServer } from '../../server-types.ts'
 import { invalid } from './json-value.ts'
-import { emptyReply, jsonReply } from './replies.ts'
+import { jsonReply } from './replies.ts'
 import type { RouteParams } from './routes.ts'
 import type { RestResponse } from './types.ts'
 
@@ -32,29 +32,4 @@ export function traceSetting(
   }
   if (request.method === 'GET') return jsonReply(NO_TRACING)
   throw new ServerError('UNSUPPORTED', 'this server does not support trace')
-}
-
-export function sharedMemoryStatus(
-  kind: 'system' | 'cuda',
-): (context: AbsentContext, params: RouteParams) => RestResponse {
-  return (_context, { region }) => {
-    if (region === undefined) return jsonReply('[]')
-    throw new ServerError('NOT_FOUND', `Unable to find ${kind} shared memory region: '${region}'`)
-  }
-}
-
-export function sharedMemoryRegister(
-  kind: 'system' | 'cuda',
-): (context: AbsentContext, params: RouteParams) => RestResponse {
-  return (_context, { region }) => {
-    if (region === undefined) {
-      throw invalid(`'region name' is necessary to register ${kind} shared memory region`)
-    }
-    throw new ServerError('UNSUPPORTED', `this server does not support ${kind} shared memory`)
-  }
-}
-
-/** Nothing is registered, so nothing is left after it. */
-export function sharedMemoryUnregister(): RestResponse {
-  return emptyReply()
 }

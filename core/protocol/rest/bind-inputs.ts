@@ -1,14 +1,27 @@
+import { unknownRegion } from '../../shared-memory/errors.ts'
+import type { RegionLease } from '../../shared-memory/types.ts'
 import type { Tensor } from '../../tensor.ts'
 import { invalid } from './json-value.ts'
 import type { InferHeader } from './types.ts'
 
-/** The request's tensors: views on `tail`, which holds the binary inputs one after another and nothing else. */
-export function bindInputs(header: InferHeader, tail: Uint8Array, modelName: string): Tensor[] {
+/**
+ * The request's tensors: views on `tail`, which holds the binary inputs one after another and nothing else, or what
+ * `lease` has for them. The regions of its outputs are looked up, too. `lease` is there when the header has regions.
+ */
+export function bindInputs(
+  header: InferHeader,
+  tail: Uint8Array,
+  modelName: string,
+  lease: RegionLease | null = null,
+): Tensor[] {
   const tensors: Tensor[] = []
   let at = 0
   for (const slot of header.inputs) {
     let data = slot.data
-    if (data === null) {
+    if (slot.region) {
+      if (lease === null) throw unknownRegion(slot.region.region)
+      data = lease.input(slot.region)
+    } else if (data === null) {
       const next = at + slot.binarySize
       if (next > tail.length) {
         throw invalid(
@@ -22,6 +35,9 @@ export function bindInputs(header: InferHeader, tail: Uint8Array, modelName: str
   }
   if (at !== tail.length) {
     throw invalid(`unexpected additional input data for model '${modelName}'`)
+  }
+  if (header.regions && header.format.outputs !== null) {
+    for (const { region } of header.format.outputs) if (region) lease?.output(region)
   }
   return tensors
 }

@@ -1,5 +1,7 @@
 import type { InferRequestOptions } from '../../infer.ts'
 import type { ServedModel } from '../../server-types.ts'
+import { NO_SHARED_MEMORY } from '../../shared-memory/no-shared-memory.ts'
+import type { RegionLease, SharedMemory } from '../../shared-memory/types.ts'
 import type { Tensor } from '../../tensor.ts'
 import type { ProtocolLimits } from '../limits.ts'
 import { bindInputs } from './bind-inputs.ts'
@@ -13,7 +15,18 @@ import type { InferHeader, ResponseFormat } from './types.ts'
 export interface DecodedRequest {
   readonly options: InferRequestOptions
   readonly format: ResponseFormat
+  /** Where a tensor lies in shared memory; to be closed when the request has ended. */
+  readonly lease: RegionLease | null
 }
+
+/** Whose regions a request may name. */
+export interface RequestRegions {
+  readonly sharedMemory?: SharedMemory | undefined
+  /** The principal's id. */
+  readonly owner: string
+}
+
+const NO_REGIONS: RequestRegions = { owner: '' }
 
 const RAW_FORMAT: ResponseFormat = { outputs: null, binaryDefault: true }
 
@@ -26,14 +39,25 @@ export function decodeInferRequest(
   headerLength: number | undefined,
   model: ServedModel,
   limits: ProtocolLimits,
+  regions: RequestRegions = NO_REGIONS,
 ): DecodedRequest {
   const length = headerLength ?? body.length
   checkHeaderLength(length, body.length)
   if (length === 0) return decodeRaw(body, model, limits)
   checkJsonSize(length, body.length, limits)
   const header = parseInferHeader(length === body.length ? body : body.subarray(0, length), limits)
-  const inputs = bindInputs(header, body.subarray(length), model.name)
-  return { options: requestOptions(header, inputs), format: header.format }
+  const lease = header.regions ? leaseOf(regions) : null
+  try {
+    const inputs = bindInputs(header, body.subarray(length), model.name, lease)
+    return { options: requestOptions(header, inputs), format: header.format, lease }
+  } catch (error) {
+    lease?.close()
+    throw error
+  }
+}
+
+export function leaseOf({ sharedMemory = NO_SHARED_MEMORY, owner }: RequestRegions): RegionLease {
+  return sharedMemory.lease(owner)
 }
 
 /** What the JSON part may measure: less when binary tensors follow, because then it holds no data. */
@@ -69,5 +93,5 @@ function decodeRaw(body: Uint8Array, model: ServedModel, limits: ProtocolLimits)
       `Raw input has a byte_size (${body.length} bytes) that exceeds the maximum allowed value of ${limits.bodyBytes} bytes. Use --http-max-input-size to increase the limit.`,
     )
   }
-  return { options: { inputs: [rawInput(body, model)] }, format: RAW_FORMAT }
+  return { options: { inputs: [rawInput(body, model)] }, format: RAW_FORMAT, lease: null }
 }

@@ -1,3 +1,4 @@
+import type { Principal } from '../../access/types.ts'
 import { ServerError } from '../../errors.ts'
 import {
   InferRequest,
@@ -6,6 +7,7 @@ import {
   type ResponseSink,
 } from '../../infer.ts'
 import type { InferenceServer, ServedModel } from '../../server-types.ts'
+import type { SharedMemory } from '../../shared-memory/types.ts'
 import type { ProtocolLimits } from '../limits.ts'
 import {
   ACCEPTED_ENCODINGS,
@@ -24,6 +26,8 @@ import type { EncodedResponse, RestRequest, RestResponse } from './types.ts'
 export interface InferContext {
   readonly server: InferenceServer
   readonly limits: ProtocolLimits
+  /** Regions that tensors may lie in. Default: none. */
+  readonly sharedMemory?: SharedMemory | undefined
 }
 
 /** `POST …/infer`, from the unread body to the answer. Errors are thrown. */
@@ -31,8 +35,9 @@ export async function handleInfer(
   context: InferContext,
   params: RouteParams,
   request: RestRequest,
+  principal: Principal,
 ): Promise<RestResponse> {
-  const { server, limits } = context
+  const { server, limits, sharedMemory } = context
   const find = (): ServedModel => server.model(params.model ?? '', params.version ?? '')
   // Who asks for a model that is not there need not send a body.
   checkNotDecoupled(find())
@@ -51,14 +56,21 @@ export async function handleInfer(
   // Looked up again, and used in the same turn: a model may be replaced while the body comes.
   const model = find()
   checkNotDecoupled(model)
-  const { options, format } = decodeInferRequest(body, headerLength, model, limits)
-  const response = await inferOnce(model, options, request.signal)
+  const { options, format, lease } = decodeInferRequest(body, headerLength, model, limits, {
+    sharedMemory,
+    owner: principal.id,
+  })
+  let response: InferResponse | null = null
   try {
+    response = await inferOnce(model, options, request.signal)
     const id = options.id ?? ''
-    const encoded = encodeInferResponse({ model, id, format, response, limits })
+    const encoded = encodeInferResponse({ model, id, format, response, limits, lease })
+    // What is still to be sent may be views on the inputs.
+    lease?.close(encoded.tails.length === 0)
     return await packed(encoded, request, response.release)
   } catch (error) {
-    response.release?.()
+    response?.release?.()
+    lease?.close()
     throw error
   }
 }

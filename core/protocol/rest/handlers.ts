@@ -7,13 +7,7 @@ import {
 } from '../../access/types.ts'
 import { ServerError } from '../../errors.ts'
 import type { LogControl } from '../../server-types.ts'
-import {
-  generate,
-  sharedMemoryRegister,
-  sharedMemoryStatus,
-  sharedMemoryUnregister,
-  traceSetting,
-} from './absent-features.ts'
+import { generate, traceSetting } from './absent-features.ts'
 import { handleInfer, type InferContext } from './handle-infer.ts'
 import { loggingJson, parseLoggingBody } from './logging-body.ts'
 import { matchRoute, type RouteMatch } from './match-route.ts'
@@ -27,6 +21,14 @@ import {
   serverMetadataJson,
   statisticsJson,
 } from './server-json.ts'
+import {
+  cudaStatus,
+  registerCuda,
+  registerSystem,
+  systemStatus,
+  unregisterCuda,
+  unregisterSystem,
+} from './shared-memory-routes.ts'
 import type { RestRequest, RestResponse } from './types.ts'
 
 export interface RestOptions extends InferContext {
@@ -81,12 +83,12 @@ const HANDLERS: Readonly<Record<RestOperation, OperationHandler>> = {
   generate,
   'generate-stream': generate,
   'trace-setting': traceSetting,
-  'system-shm-status': sharedMemoryStatus('system'),
-  'system-shm-register': sharedMemoryRegister('system'),
-  'system-shm-unregister': sharedMemoryUnregister,
-  'cuda-shm-status': sharedMemoryStatus('cuda'),
-  'cuda-shm-register': sharedMemoryRegister('cuda'),
-  'cuda-shm-unregister': sharedMemoryUnregister,
+  'system-shm-status': systemStatus,
+  'system-shm-register': registerSystem,
+  'system-shm-unregister': unregisterSystem,
+  'cuda-shm-status': cudaStatus,
+  'cuda-shm-register': registerCuda,
+  'cuda-shm-unregister': unregisterCuda,
 }
 
 /** Answers every REST route. Never rejects: what goes wrong is the answer. */

@@ -68,6 +68,7 @@ export function parseInferHeader(json: Uint8Array, limits: ProtocolLimits): Infe
     sequenceEnd: parameters.sequenceEnd,
     parameters: parameters.custom,
     binaryBytes: checked.binary,
+    regions: checked.regions || (outputs?.some((output) => output.region !== null) ?? false),
     reusable: checked.reusable,
   }
 }
@@ -107,12 +108,14 @@ function checkInputs(
   slots: readonly InputSlot[],
   id: string,
   limits: ProtocolLimits,
-): { binary: number; reusable: boolean } {
+): { binary: number; reusable: boolean; regions: boolean } {
   let binary = 0
+  let regions = false
   let json = 0
   let reusable = true
   for (const slot of slots) {
-    if (slot.data === null) binary += slot.binarySize
+    if (slot.region) regions = true
+    else if (slot.data === null) binary += slot.binarySize
     else {
       reusable = false
       json += slot.data.length
@@ -124,7 +127,7 @@ function checkInputs(
     const prefix = `[request id: ${id === '' ? '<id_unknown>' : id}] `
     throw invalid(`${prefix}input '${twice}' already exists in request`)
   }
-  return { binary, reusable }
+  return { binary, reusable, regions }
 }
 
 /** Few inputs are compared with one another; many go through a set. */

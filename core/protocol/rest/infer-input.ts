@@ -6,7 +6,7 @@ import type { JsonReader } from './json-reader.ts'
 import { readTensorData, scalarSink } from './json-tensor.ts'
 import { asString, asUnsigned, find, invalid, type JsonValue } from './json-value.ts'
 import type { ScalarSink } from './scalar-sink.ts'
-import { refuseSharedMemory } from './shared-memory.ts'
+import { parseRegionRef } from './shared-memory.ts'
 import type { InputSlot } from './types.ts'
 
 const KEYS = ['name', 'datatype', 'shape', 'parameters', 'data'].map((key) =>
@@ -97,13 +97,30 @@ function makeSlot(
   if (binarySize !== undefined) {
     const size = asUnsigned(binarySize, "Unable to parse 'binary_data_size'")
     if (typeof size === 'bigint') throw overflow(name)
-    return { name, datatype: known(datatype, name), shape, binarySize: size, data: null }
+    return {
+      name,
+      datatype: known(datatype, name),
+      shape,
+      binarySize: size,
+      data: null,
+      region: null,
+    }
   }
-  if (region !== undefined) throw refuseSharedMemory(region, parameters)
+  if (region !== undefined) {
+    const ref = parseRegionRef(region, parameters)
+    return { name, datatype: known(datatype, name), shape, binarySize: -1, data: null, region: ref }
+  }
 
   const count = countOf(shape, name)
   if (count === 0) {
-    return { name, datatype: known(datatype, name), shape, binarySize: -1, data: NO_DATA }
+    return {
+      name,
+      datatype: known(datatype, name),
+      shape,
+      binarySize: -1,
+      data: NO_DATA,
+      region: null,
+    }
   }
   let sink = early
   if (sink === null) {
@@ -125,7 +142,7 @@ function makeSlot(
     throw invalid(`${context}: ${sink.error}`)
   }
   if (data.length > limits.bodyBytes) throw jsonTooLarge(name, data.length, limits)
-  return { name, datatype: datatype as Datatype, shape, binarySize: -1, data }
+  return { name, datatype: datatype as Datatype, shape, binarySize: -1, data, region: null }
 }
 
 function checkOneSource(data: boolean, binary: boolean, region: boolean): void {

@@ -1,7 +1,7 @@
 import type { ProtocolLimits } from '../limits.ts'
 import { TYPE_ERRORS } from './json-error.ts'
 import { asBoolean, asUnsigned, find, invalid, type JsonValue, memberString } from './json-value.ts'
-import { refuseSharedMemory } from './shared-memory.ts'
+import { parseRegionRef } from './shared-memory.ts'
 import type { RequestedOutput } from './types.ts'
 
 /** Reads `outputs`. An output that is listed twice counts once, in the form of its first mention. */
@@ -34,10 +34,10 @@ function parseOutput(item: JsonValue): RequestedOutput {
   const name = memberString(item, 'name', "Unable to parse 'name'")
   const classification =
     classes === undefined ? 0 : Number(asUnsigned(classes, "Unable to set 'classification'"))
-  if (region !== undefined) throw refuseSharedMemory(region, parameters)
   return {
     name,
     classification,
+    region: region === undefined ? null : parseRegionRef(region, parameters),
     binary: binary === undefined ? false : asBoolean(binary, "Unable to parse 'binary_data'"),
   }
 }

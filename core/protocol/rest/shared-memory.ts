@@ -1,18 +1,17 @@
-import { ServerError } from '../../errors.ts'
+import type { RegionRef } from '../../shared-memory/types.ts'
 import { asString, asUnsigned, find, type JsonValue } from './json-value.ts'
 
-/**
- * A tensor in shared memory. There are no regions to find, so each is unknown; what the request says of it is checked as
- * if there were.
- */
-export function refuseSharedMemory(
-  region: JsonValue,
-  parameters: JsonValue | undefined,
-): ServerError {
-  const name = asString(region, "Unable to parse 'shared_memory_region'")
-  for (const key of ['shared_memory_offset', 'shared_memory_byte_size']) {
-    const value = find(parameters, key)
-    if (value !== undefined) asUnsigned(value, `Unable to parse '${key}'`)
+/** Where a tensor lies in shared memory, by the parameters of the input or output; `region` is one of them. */
+export function parseRegionRef(region: JsonValue, parameters: JsonValue | undefined): RegionRef {
+  return {
+    region: asString(region, "Unable to parse 'shared_memory_region'"),
+    offset: size(parameters, 'shared_memory_offset'),
+    byteSize: size(parameters, 'shared_memory_byte_size'),
   }
-  return new ServerError('NOT_FOUND', `Unable to find shared memory region: '${name}'`)
+}
+
+/** Beyond 2^53 not exact any more, and larger than any region can be. */
+function size(parameters: JsonValue | undefined, name: string): number {
+  const value = find(parameters, name)
+  return value === undefined ? 0 : Number(asUnsigned(value, `Unable to parse '${name}'`))
 }

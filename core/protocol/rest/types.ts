@@ -48,6 +48,8 @@ export interface InferHeader {
   readonly parameters: Parameters | null
   /** Sum of the slots' binary sizes: how long the tail must be. */
   readonly binaryBytes: number
+  /** Some tensor lies in shared memory: the request needs a lease. */
+  readonly regions: boolean
   /** True when it holds no JSON data, so that whoever has seen the same bytes before may use it again. */
   readonly reusable: boolean
 }

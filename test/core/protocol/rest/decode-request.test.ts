@@ -58,8 +58,8 @@ describe('an infer request', () => {
     expect(format).toEqual({
       binaryDefault: true,
       outputs: [
-        { name: 'B', binary: true, classification: 0 },
-        { name: 'A', binary: false, classification: 3 },
+        { name: 'B', binary: true, classification: 0, region: null },
+        { name: 'A', binary: false, classification: 3, region: null },
       ],
     })
   })

@@ -1,0 +1,66 @@
+import { unknownRegion } from './errors.ts'
+import type { InputPool } from './input-pool.ts'
+import type { Region } from './region.ts'
+import type { RegionLease, RegionRef } from './types.ts'
+
+/** What one request holds of one owner's regions. */
+export class Lease implements RegionLease {
+  /** By name; undefined where the owner has none. */
+  readonly #regions: ReadonlyMap<string, Region> | undefined
+  readonly #pool: InputPool
+  readonly #held: Region[] = []
+  readonly #buffers: ArrayBuffer[] = []
+  #closed = false
+
+  constructor(regions: ReadonlyMap<string, Region> | undefined, pool: InputPool) {
+    this.#regions = regions
+    this.#pool = pool
+  }
+
+  input(ref: RegionRef): Uint8Array {
+    const region = this.#hold(ref)
+    if (region.mapped) return region.view(ref)
+    const buffer = this.#pool.take(ref.byteSize)
+    this.#buffers.push(buffer)
+    const data = new Uint8Array(buffer, 0, ref.byteSize)
+    region.read(ref, data)
+    return data
+  }
+
+  output(ref: RegionRef): void {
+    this.#hold(ref)
+  }
+
+  write(output: string, ref: RegionRef, data: Uint8Array): void {
+    const region = this.#closed ? undefined : this.#known(ref.region)
+    if (region === undefined) throw unknownRegion(ref.region)
+    region.write(output, ref, data)
+  }
+
+  close(answered = false): void {
+    if (this.#closed) return
+    this.#closed = true
+    for (const region of this.#held) region.drop()
+    if (answered) for (const buffer of this.#buffers) this.#pool.give(buffer)
+    this.#held.length = 0
+    this.#buffers.length = 0
+  }
+
+  #hold(ref: RegionRef): Region {
+    let region = this.#known(ref.region)
+    if (region === undefined) {
+      region = this.#closed ? undefined : this.#regions?.get(ref.region)
+      if (region === undefined) throw unknownRegion(ref.region)
+      region.hold()
+      this.#held.push(region)
+    }
+    region.check(ref)
+    return region
+  }
+
+  /** A region that was unregistered meanwhile is still this request's: names are looked up once. */
+  #known(name: string): Region | undefined {
+    for (const region of this.#held) if (region.name === name) return region
+    return undefined
+  }
+}
