@@ -82,6 +82,8 @@ export class InferRequest {
   composing: ComputeTimes | null = null
   /** Set by a producer of many answers that found the request {@link congested}; the sink calls it when it is not any more. */
   onWritable: (() => void) | null = null
+  /** Answers are kept back for the sake of their order: whoever makes them had better wait. */
+  heldBack = false
   readonly sink: ResponseSink
 
   constructor(options: InferRequestOptions, sink: ResponseSink) {
@@ -124,7 +126,7 @@ export class InferRequest {
    * `onWritable`; one that goes on is not refused, but what it sends is kept in memory.
    */
   get congested(): boolean {
-    return this.sink.congested?.() ?? false
+    return this.heldBack || (this.sink.congested?.() ?? false)
   }
 
   /** `[request id: ID] `, the prefix of Triton's own texts. */

@@ -35,6 +35,51 @@ export class LatencyHistogram {
   }
 }
 
+/** Triton's buckets of the time to the first response, milliseconds; a model's `model_metrics` may bring others. */
+export const FIRST_RESPONSE_BUCKETS_MS: readonly number[] = [100, 500, 2000, 5000]
+
+/** Times to the first response in whole milliseconds, as Triton observes them. */
+export class FirstResponseHistogram {
+  /** Upper bounds, rising; +Inf comes after the last. */
+  readonly boundsMs: readonly number[]
+  /** Not cumulative; the last one is +Inf. */
+  readonly counts: Float64Array
+  count = 0
+  sumMs = 0
+
+  constructor(boundsMs: readonly number[] = FIRST_RESPONSE_BUCKETS_MS) {
+    this.boundsMs = boundsMs
+    this.counts = new Float64Array(boundsMs.length + 1)
+  }
+
+  add(ns: number): void {
+    const ms = Math.floor(ns / 1e6)
+    this.count++
+    this.sumMs += ms
+    let at = 0
+    while (at < this.boundsMs.length && ms > (this.boundsMs[at] as number)) at++
+    this.counts[at] = (this.counts[at] as number) + 1
+  }
+}
+
+/** Responses whose statistics are kept apart, by their place in their streams; those beyond share the last entry. */
+export const MAX_RESPONSE_STATS = 256
+
+/** What became of the responses that came at one place of their requests' streams. */
+export class ResponseStats {
+  /** From the response before, or from the start of the execution. */
+  readonly computeInfer: Duration = new Duration()
+  /** Handing it on. */
+  readonly computeOutput: Duration = new Duration()
+  readonly success: Duration = new Duration()
+  readonly fail: Duration = new Duration()
+  /** The last word of a stream that is no response. */
+  readonly emptyResponse: Duration = new Duration()
+  readonly cancel: Duration = new Duration()
+}
+
+export type ResponseOutcome = 'success' | 'fail' | 'emptyResponse' | 'cancel'
+
 /** Why a request failed: the `reason` label of `nv_inference_request_failure`. */
 export const FAILURE_REASONS = ['REJECTED', 'CANCELED', 'BACKEND', 'OTHER'] as const
 export type FailureReason = (typeof FAILURE_REASONS)[number]
@@ -95,6 +140,10 @@ export class ModelStats {
   }
   /** By executed total batch size; never more entries than max_batch_size. */
   readonly batches: Map<number, BatchSizeStats> = new Map()
+  /** By the response's place in its stream; decoupled models only, never more than {@link MAX_RESPONSE_STATS}. */
+  readonly responses: ResponseStats[] = []
+  /** Decoupled models only; null = not kept. */
+  firstResponse: FirstResponseHistogram | null = null
   readonly requestHistogram: LatencyHistogram = new LatencyHistogram()
   readonly queueHistogram: LatencyHistogram = new LatencyHistogram()
   readonly computeHistogram: LatencyHistogram = new LatencyHistogram()
@@ -132,5 +181,18 @@ export class ModelStats {
     batch.computeInput.add(inputNs)
     batch.computeInfer.add(inferNs)
     batch.computeOutput.add(outputNs)
+  }
+
+  /** Counts the response at place `index` of its stream; counted as Triton does: what was cancelled was not computed. */
+  recordResponse(index: number, outcome: ResponseOutcome, inferNs: number, outputNs: number): void {
+    const at = Math.min(index, MAX_RESPONSE_STATS - 1)
+    while (this.responses.length <= at) this.responses.push(new ResponseStats())
+    const response = this.responses[at] as ResponseStats
+    response[outcome].add(inferNs + outputNs)
+    if (outcome === 'cancel') return
+    response.computeInfer.add(inferNs)
+    if (outcome === 'success' || (outcome === 'fail' && outputNs > 0)) {
+      response.computeOutput.add(outputNs)
+    }
   }
 }

@@ -95,7 +95,8 @@ export interface Instance {
    * `marks` is filled before `done`. When every request of the batch is cancelled, an instance that can stop early does.
    *
    * A decoupled model gets `answers` and sends its responses through it; its `done` only says that the instance is free
-   * (`outputs` is empty), or that the execution failed, which answers every request that has no final answer yet. It
+   * (`outputs` has no more than the states of sequences), or that the execution failed, which answers every request that
+   * has no final answer yet. The batch stays as it is until its last final answer. The instance
    * looks at `request.cancelled` and `request.congested` between answers. Other models get none.
    */
   execute(
@@ -104,8 +105,13 @@ export interface Instance {
     done: BatchDone,
     answers?: DecoupledAnswers | null,
   ): void
-  /** Stops what runs if it can. Optional. */
+  /** Stops what runs if it can, answers that still come included. Optional. */
   terminate?(): void
+  /**
+   * The client of `request`, of a decoupled model, has left: its answers may end now instead of when the instance next looks
+   * at `request.cancelled`. Called at most once for a request, while it has no final answer. Optional.
+   */
+  cancelled?(request: InferRequest): void
   close(): Promise<void>
 }
 

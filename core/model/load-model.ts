@@ -8,7 +8,8 @@ import { ServerError } from '../errors.ts'
 import type { Clock } from '../platform.ts'
 import { createScheduler } from '../schedulers/create.ts'
 import type { Scheduler } from '../schedulers/types.ts'
-import { ModelStats } from '../stats.ts'
+import { FirstResponseHistogram, ModelStats } from '../stats.ts'
+import { firstResponseBuckets } from './first-response-buckets.ts'
 import { readInitialStates } from './initial-states.ts'
 import { planInstances } from './instance-group.ts'
 import { readLabels } from './labels.ts'
@@ -49,6 +50,8 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
     for (const one of made) if (one.status === 'fulfilled') instances.push(one.value)
     for (const one of made) if (one.status === 'rejected') throw one.reason
     const stats = new ModelStats()
+    const decoupled = config.model_transaction_policy?.decoupled === true
+    if (decoupled) stats.firstResponse = new FirstResponseHistogram(firstResponseBuckets(config))
     scheduler = createScheduler({
       config,
       instances: instances.filter((_, i) => planned[i]?.passive !== true),
@@ -65,7 +68,7 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
       check: (request) => check.check(request),
       signal,
     })
-    for (const instance of instances) await warmUp(instance, samples, signal)
+    for (const instance of instances) await warmUp(instance, samples, { decoupled, signal })
     stats.loadSeconds = (clock.now() - startNs) / 1e9
     return new LoadedModel({
       name: source.name,

@@ -67,19 +67,24 @@ export async function warmupSamples(options: {
 export async function warmUp(
   instance: Instance,
   samples: readonly WarmupSample[],
-  signal?: AbortSignal,
+  options: { readonly decoupled?: boolean; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<void> {
+  const { decoupled = false, signal } = options
   for (const sample of samples) {
     for (let i = 0; i < sample.count; i++) {
       signal?.throwIfAborted()
-      await executeOnce(instance, sample)
+      await executeOnce(instance, sample, decoupled)
     }
   }
 }
 
-async function executeOnce(instance: Instance, sample: WarmupSample): Promise<void> {
+async function executeOnce(
+  instance: Instance,
+  sample: WarmupSample,
+  decoupled: boolean,
+): Promise<void> {
   try {
-    const result = await executeUncounted(instance, sample.requests)
+    const result = await executeUncounted(instance, sample.requests, decoupled)
     result.release?.()
   } catch (error) {
     const { code } = ServerError.from(error)

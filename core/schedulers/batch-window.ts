@@ -5,7 +5,7 @@ import { createAlarm } from './alarm.ts'
 import { createBatchFormer } from './batch-former.ts'
 import { MAX_RUNS_PER_TURN } from './direct.ts'
 import { createDrain } from './drain.ts'
-import type { Runner } from './execute.ts'
+import { allAnswered, type Runner } from './execute.ts'
 import { createOrderedAnswers } from './ordered-answers.ts'
 import type { SchedulerParts } from './parts.ts'
 import { createPriorityQueue } from './priority-queue.ts'
@@ -45,9 +45,9 @@ export function createBatchWindow(parts: SchedulerParts): Scheduler {
   const ordered =
     batching.preserve_ordering === true
       ? createOrderedAnswers({
-          send(request, answer) {
+          send(request, answer, final) {
             try {
-              request.respond(answer)
+              request.respond(answer, final)
             } catch (error) {
               log.error(`model '${parts.modelName}': an answer was not taken: ${messageOf(error)}`)
             }
@@ -106,7 +106,7 @@ export function createBatchWindow(parts: SchedulerParts): Scheduler {
   }
   const alarm = createAlarm({ clock, onRing: dispatch })
   const drain = createDrain({
-    empty: () => queue.size === 0 && idle.length === runners.length,
+    empty: () => queue.size === 0 && idle.length === runners.length && allAnswered(runners),
     onStart() {
       wanted = 0
       dispatch()
@@ -114,6 +114,7 @@ export function createBatchWindow(parts: SchedulerParts): Scheduler {
   })
   const runners = parts.createRunners({
     ordered,
+    onAnswered: () => drain.check(),
     onIdle(runner) {
       idle.push(runner)
       dispatch()

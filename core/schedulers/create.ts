@@ -1,4 +1,10 @@
-import type { Batch, BatchResult, ExecutionMarks, Instance } from '../backend/types.ts'
+import type {
+  Batch,
+  BatchResult,
+  DecoupledAnswers,
+  ExecutionMarks,
+  Instance,
+} from '../backend/types.ts'
 import { ServerError } from '../errors.ts'
 import type { InferRequest } from '../infer.ts'
 import { createBatchWindow } from './batch-window.ts'
@@ -17,18 +23,56 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     : createBatchWindow(parts)
 }
 
-/** Runs one batch on `instance` past every queue and every count: warm-up, self-tests. Rejects with what the instance says. */
+/**
+ * Runs one batch on `instance` past every queue and every count: warm-up, self-tests. Rejects with what the instance says. With
+ * `decoupled` it also waits for every request's final answer.
+ */
 export function executeUncounted(
   instance: Instance,
   requests: readonly InferRequest[],
+  decoupled = false,
 ): Promise<BatchResult> {
   const size = requests.reduce((rows, request) => rows + request.batchSize, 0)
   const batch: Batch = { requests, size }
   const marks: ExecutionMarks = { inputEndNs: 0, outputStartNs: 0 }
+  if (decoupled) return executeDecoupled(instance, batch, marks)
   return new Promise((resolve, reject) => {
     instance.execute(batch, marks, (result) => {
       if (result instanceof ServerError) reject(result)
       else resolve(result)
     })
+  })
+}
+
+function executeDecoupled(
+  instance: Instance,
+  batch: Batch,
+  marks: ExecutionMarks,
+): Promise<BatchResult> {
+  return new Promise((resolve, reject) => {
+    const ended = new Set<number>()
+    let result: BatchResult | null = null
+    const check = (): void => {
+      // Outputs of the batch itself are the only answer of every request in it.
+      if (result === null) return
+      if (result.outputs.length > 0 || ended.size === batch.requests.length) resolve(result)
+    }
+    const answers: DecoupledAnswers = {
+      send(index, answer, final) {
+        if (answer instanceof ServerError) reject(answer)
+        else answer?.release?.()
+        if (!final) return
+        ended.add(index)
+        check()
+      },
+    }
+    const done = (answer: BatchResult | ServerError): void => {
+      if (answer instanceof ServerError) reject(answer)
+      else {
+        result = answer
+        check()
+      }
+    }
+    instance.execute(batch, marks, done, answers)
   })
 }

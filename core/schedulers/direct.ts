@@ -1,7 +1,7 @@
 import type { InferRequest } from '../infer.ts'
 import { admit } from './admission.ts'
 import { createDrain } from './drain.ts'
-import type { Runner } from './execute.ts'
+import { allAnswered, type Runner } from './execute.ts'
 import type { SchedulerParts } from './parts.ts'
 import { cancelled, refuse } from './refusal.ts'
 import type { Scheduler } from './types.ts'
@@ -60,9 +60,9 @@ export function createDirectScheduler(parts: SchedulerParts): Scheduler {
     drain.check()
   }
   const drain = createDrain({
-    empty: () => line.size === 0 && idle.length === runners.length,
+    empty: () => line.size === 0 && idle.length === runners.length && allAnswered(runners),
   })
-  const runners = parts.createRunners({ onIdle, ordered: null })
+  const runners = parts.createRunners({ onIdle, onAnswered: () => drain.check(), ordered: null })
   idle.push(...runners)
 
   return {

@@ -14,6 +14,14 @@ export interface Runner {
   run(requests: readonly InferRequest[], size: number, nowNs: number): void
   /** {@link run} with one request. */
   runOne(request: InferRequest, nowNs: number): void
+  /** Requests whose answers still come although the instance may be free: decoupled models only, else 0. */
+  readonly open: number
+}
+
+/** Whether nothing that ran on `runners` still waits for answers. */
+export function allAnswered(runners: readonly Runner[]): boolean {
+  for (const runner of runners) if (runner.open > 0) return false
+  return true
 }
 
 export interface RunnerOptions {
@@ -27,6 +35,8 @@ export interface RunnerOptions {
   readonly ordered: OrderedAnswers | null
   /** The batch was answered and the instance is free; may come before `run` returns. */
   readonly onIdle: (runner: Runner) => void
+  /** A request had its final answer after its execution was over: decoupled models only. */
+  readonly onAnswered?: () => void
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
@@ -152,7 +162,7 @@ export function createRunner(options: RunnerOptions): Runner {
     given: InferResponse | ServerError,
   ): void => {
     if (ordered !== null) {
-      ordered.answer(place + index, request, given)
+      ordered.answer(place + index, request, given, true)
       return
     }
     try {
@@ -163,6 +173,7 @@ export function createRunner(options: RunnerOptions): Runner {
   }
 
   const runner: Runner = {
+    open: 0,
     run(requests, size, nowNs) {
       batch.requests = requests
       batch.size = size

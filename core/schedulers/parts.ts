@@ -3,6 +3,7 @@ import type { ModelConfig } from '../config/types.ts'
 import type { Clock, Log } from '../platform.ts'
 import type { ModelStats } from '../stats.ts'
 import type { Tensor } from '../tensor.ts'
+import { createDecoupledRunner } from './decoupled-runner.ts'
 import { createRunner, type Runner, type RunnerOptions } from './execute.ts'
 import { createOutputPlan } from './output-plan.ts'
 
@@ -27,18 +28,22 @@ export interface SchedulerOptions {
 
 /** What the scheduler implementations share. */
 export interface SchedulerParts extends SchedulerOptions {
-  createRunners(options: Pick<RunnerOptions, 'onIdle' | 'ordered'>): readonly Runner[]
+  createRunners(
+    options: Pick<RunnerOptions, 'onIdle' | 'onAnswered' | 'ordered'>,
+  ): readonly Runner[]
 }
 
 export function createSchedulerParts(options: SchedulerOptions): SchedulerParts {
   const { stats, clock, log } = options
   const outputs = createOutputPlan(options.config)
+  const decoupled = options.config.model_transaction_policy?.decoupled === true
+  const create = decoupled ? createDecoupledRunner : createRunner
   const what = `model '${options.modelName}' version ${options.version}`
   return {
     ...options,
-    createRunners: ({ onIdle, ordered }) =>
+    createRunners: (own) =>
       options.instances.map((instance) =>
-        createRunner({ instance, outputs, stats, clock, log, what, ordered, onIdle }),
+        create({ instance, outputs, stats, clock, log, what, ...own }),
       ),
   }
 }

@@ -1,4 +1,5 @@
 import type { Instance } from '../backend/types.ts'
+import { ServerError } from '../errors.ts'
 import type { InferRequest } from '../infer.ts'
 import { createBatchRule } from './batch-rule.ts'
 import type { Runner } from './execute.ts'
@@ -24,20 +25,22 @@ export function createDirectLane(options: SequenceLaneOptions): SequenceLane {
   const slots: SequenceSlot[] = []
   const inFlight: Sequence[] = []
   let busy = false
+  /** Steps of a decoupled model whose answers still come although their execution is over. */
+  let following = 0
   let turning = false
 
   /** Whether the window is still open for more slots to fill. */
   const waits = (nowNs: number): boolean => {
     if (delayNs === 0 || wanted === 0 || desk.draining) return false
-    let ready = 0
+    let count = 0
     let oldestNs = Number.POSITIVE_INFINITY
     for (const { sequence } of slots) {
-      const request = sequence?.head?.request
-      if (request === null || request === undefined) continue
-      ready++
+      const request = ready(sequence)
+      if (request === null) continue
+      count++
       oldestNs = Math.min(oldestNs, request.queuedNs)
     }
-    if (ready === 0 || ready >= wanted || nowNs - oldestNs > delayNs) return false
+    if (count === 0 || count >= wanted || nowNs - oldestNs > delayNs) return false
     desk.wakeAt(oldestNs + delayNs + 1)
     return true
   }
@@ -46,8 +49,8 @@ export function createDirectLane(options: SequenceLaneOptions): SequenceLane {
     const rows: (Sequence | null)[] = []
     let first: { readonly sequence: Sequence; readonly request: InferRequest } | null = null
     for (const { sequence, number } of slots) {
-      const request = sequence?.head?.request
-      if (sequence === null || request === null || request === undefined) continue
+      const request = ready(sequence)
+      if (sequence === null || request === null) continue
       first ??= { sequence, request }
       if (!joins(first.sequence, first.request, sequence, request)) continue
       while (rows.length < number) rows.push(null)
@@ -96,8 +99,24 @@ export function createDirectLane(options: SequenceLaneOptions): SequenceLane {
   }
   const onIdle = (): void => {
     busy = false
-    for (const sequence of inFlight.splice(0)) desk.done(sequence)
-    if (slots.some(({ sequence }) => (sequence?.size ?? 0) > 0)) wake()
+    for (const sequence of inFlight.splice(0)) {
+      const { running, again } = sequence
+      if (running === null || running.settled || again) desk.done(sequence)
+      else follow(sequence, running)
+    }
+    if (slots.some(({ sequence }) => ready(sequence) !== null)) wake()
+  }
+  /** The sequence's next step waits for the last answer of this one. */
+  const follow = (sequence: Sequence, request: InferRequest): void => {
+    following++
+    const before = request.onSettled
+    request.onSettled = (settled, answer) => {
+      before?.(settled, answer)
+      following--
+      if (answer instanceof ServerError && answer.code === 'CANCELLED') desk.broken(sequence)
+      desk.done(sequence)
+      wake()
+    }
   }
   const instance: Instance = steps.wrap(options.instance, () => {})
   const [runner] = createSchedulerParts({ ...parts, instances: [instance] }).createRunners({
@@ -109,10 +128,16 @@ export function createDirectLane(options: SequenceLaneOptions): SequenceLane {
     slots,
     queued: 0,
     get idle() {
-      return !busy
+      return !busy && following === 0
     },
     wake,
     ring: run,
     close: () => Promise.resolve(),
   }
+}
+
+/** The request that a sequence's next step would run now. */
+function ready(sequence: Sequence | null): InferRequest | null {
+  if (sequence === null || sequence.running !== null) return null
+  return sequence.head?.request ?? null
 }

@@ -100,19 +100,23 @@ export function createSequenceSteps(options: {
       sequence.onSettled = null
     },
     wrap: (instance, onAgain) => ({
-      execute(batch, marks, done) {
+      execute(batch, marks, done, answers) {
         // A batcher in between counted the wait from when it got the request.
         for (const request of batch.requests) {
           const sequence = running.get(request)
           if (sequence !== undefined) request.queuedNs = sequence.queuedNs
         }
-        if (states === null && !iterative) instance.execute(batch, marks, done)
+        if (states === null && !iterative) instance.execute(batch, marks, done, answers)
         else {
-          instance.execute(batch, marks, (result) => {
+          const take = (result: BatchResult | ServerError): void =>
             done(result instanceof ServerError ? result : takeOver(batch, result, onAgain))
-          })
+          instance.execute(batch, marks, take, answers)
         }
       },
+      // Who answers several times can end one request's answers alone.
+      ...(instance.cancelled === undefined
+        ? {}
+        : { cancelled: (request) => instance.cancelled?.(request) }),
       close: () => instance.close(),
     }),
   }

@@ -3,6 +3,7 @@ import { ServerError } from '../errors.ts'
 import type { InferRequest, InferResponse } from '../infer.ts'
 import { byteSize, elementCount, shapeText, type Tensor } from '../tensor.ts'
 import type { OutputPlan } from './output-plan.ts'
+import { wantedNames } from './wanted-names.ts'
 
 /**
  * Cuts a batch's joined outputs into one response per request: views, no copies, only the outputs a request asked for, in
@@ -51,15 +52,6 @@ export function wholeResult(
   }
   if (asItIs) return result
   return splitResult({ requests: [request], size }, result, plan)[0] as InferResponse
-}
-
-function wantedNames({ outputs }: InferRequest, plan: OutputPlan): readonly string[] {
-  const { names } = plan
-  if (outputs === null) return names
-  if (outputs.length === 1) return outputs
-  let all = outputs.length === names.length
-  for (let i = 0; i < names.length && all; i++) all = outputs[i] === names[i]
-  return all ? names : names.filter((name) => outputs.includes(name))
 }
 
 function find(result: BatchResult, name: string): Tensor {

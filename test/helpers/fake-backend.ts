@@ -4,6 +4,7 @@ import type {
   Batch,
   BatchDone,
   BatchResult,
+  DecoupledAnswers,
   Instance,
   ModelIo,
   ModelSource,
@@ -22,6 +23,8 @@ export interface RecordedBatch {
   readonly size: number
   readonly ids: readonly string[]
   readonly atNs: number
+  /** Decoupled models only. */
+  readonly answers: DecoupledAnswers | null
 }
 
 /** An instance that records what it runs and finishes when the test says so. */
@@ -35,6 +38,8 @@ export interface FakeInstance extends Instance {
   readonly current: readonly InferRequest[]
   /** Completes the batch in flight, with `error` when given. */
   finish(error?: ServerError): void
+  /** Requests whose cancellation it was told of. */
+  readonly cancellations: readonly InferRequest[]
   /** The next execution answers with this error. */
   failNext(error: ServerError): void
   readonly terminated: number
@@ -48,6 +53,8 @@ export interface FakeInstanceOptions {
   /** Executions take this long on `clock`; 0 = inline, before `execute` returns. */
   readonly durationNs?: number
   readonly paused?: boolean
+  /** Whether it hears of single requests that are cancelled. Default false: it is terminated when none is left. */
+  readonly hearsCancel?: boolean
   readonly placement?: Placement
 }
 
@@ -107,15 +114,16 @@ export function createFakeInstance(options: FakeInstanceOptions = {}): FakeInsta
   const compute = options.compute ?? identity
   const batches: RecordedBatch[] = []
   let failure: ServerError | null = null
-  let pending: { batch: Batch; done: BatchDone } | null = null
+  let pending: { batch: Batch; done: BatchDone; answers: DecoupledAnswers | null } | null = null
+  const cancellations: InferRequest[] = []
   let terminated = 0
   let closed = 0
 
   const finish = (error?: ServerError): void => {
     if (pending === null) throw new Error('no batch is in flight')
-    const { batch, done } = pending
+    const { batch, done, answers } = pending
     // Computed before the record is given up: the scheduler may reuse `batch` once `done` was called.
-    const result = error ?? failure ?? compute(batch)
+    const result = error ?? failure ?? (answers === null ? compute(batch) : { outputs: [] })
     failure = null
     pending = null
     done(result)
@@ -136,14 +144,19 @@ export function createFakeInstance(options: FakeInstanceOptions = {}): FakeInsta
     get closed() {
       return closed
     },
-    execute(batch, _marks, done) {
+    ...(options.hearsCancel === true
+      ? { cancelled: (request: InferRequest) => void cancellations.push(request) }
+      : {}),
+    cancellations,
+    execute(batch, _marks, done, answers = null) {
       if (pending !== null) throw new Error('an instance runs one batch at a time')
-      pending = { batch, done }
+      pending = { batch, done, answers }
       batches.push({
         requests: [...batch.requests],
         size: batch.size,
         ids: batch.requests.map((request) => request.id),
         atNs: options.clock?.now() ?? 0,
+        answers,
       })
       if (this.paused) return
       const duration = options.durationNs ?? 0

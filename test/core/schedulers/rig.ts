@@ -36,6 +36,8 @@ export interface SendOptions extends Partial<InferRequestOptions> {
   /** Value of every element. Default 0. */
   readonly value?: number
   readonly onAnswer?: () => void
+  /** Whether the client is too slow. Default never. */
+  readonly congested?: () => boolean
 }
 
 export interface Rig {
@@ -82,9 +84,9 @@ export function createRig(options: RigOptions = {}): Rig {
   const instances = Array.from({ length: options.count ?? 1 }, () => {
     const instance = createFakeInstance({ ...options, clock })
     const execute = instance.execute
-    instance.execute = (batch, marks, done) => {
+    instance.execute = (batch, marks, done, answers) => {
       started.push(batch.requests.map((request) => request.id))
-      execute.call(instance, batch, marks, done)
+      execute.call(instance, batch, marks, done, answers)
     }
     return instance
   })
@@ -108,12 +110,13 @@ export function createRig(options: RigOptions = {}): Rig {
     order,
     batches: started,
     send(id, sending = {}) {
-      const { rows = 1, columns = 1, value = 0, onAnswer, ...rest } = sending
+      const { rows = 1, columns = 1, value = 0, onAnswer, congested: _, ...rest } = sending
       const values = new Array<number>(rows * columns).fill(value)
       const answers: (InferResponse | ServerError | null)[] = []
       const request = new InferRequest(
         { id, inputs: [int32('INPUT0', [rows, columns], values)], ...rest },
         {
+          congested: () => sending.congested?.() ?? false,
           answer(_request, answer, final) {
             answers.push(answer)
             if (final) order.push(id)
