@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import {
   constants,
   createSecureServer,
@@ -82,19 +83,26 @@ export const startReferenceHttp2: StartHttp2 = async (options) => {
       server.setSecureContext(context(material))
     },
     close(timeoutMs) {
-      closing ??= new Promise<void>((resolve) => {
-        const cut = setTimeout(() => {
-          for (const socket of sockets) socket.destroy()
-        }, timeoutMs)
-        server.close(() => {
-          clearTimeout(cut)
-          resolve()
-        })
-        for (const session of sessions) session.close()
-      })
+      closing ??= closeAll(server, sockets, sessions, timeoutMs)
       return closing
     },
   } satisfies Http2Server
+}
+
+async function closeAll(
+  server: NodeServer | Http2SecureServer,
+  sockets: ReadonlySet<Socket>,
+  sessions: ReadonlySet<ServerHttp2Session>,
+  timeoutMs: number,
+): Promise<void> {
+  const cut = setTimeout(() => {
+    for (const socket of sockets) socket.destroy()
+  }, timeoutMs)
+  const gone = [...sessions].map((session) => once(session, 'close'))
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  for (const session of sessions) session.close()
+  await Promise.all([closed, ...gone])
+  clearTimeout(cut)
 }
 
 function context(tls: TlsMaterial) {
