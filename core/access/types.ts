@@ -32,6 +32,14 @@ export interface Principal {
    * Whether it may (still) send requests to `model`: asked again for each message of a stream. Returns the refusal.
    */
   recheck(operation: Operation, model: string): AccessRefusal | null
+  /** The smallest number, which is the highest priority, that its requests get; absent or 0 = any. */
+  readonly priorityFloor?: number
+  /**
+   * Takes one of the places that its key has for requests in flight, or returns the refusal. Absent = there is no cap.
+   * Whoever got null calls {@link leave} once when the request has ended. One call per HTTP request, unary call or stream.
+   */
+  enter?(): AccessRefusal | null
+  leave?(): void
 }
 
 /**
