@@ -39,6 +39,7 @@ test('without flags everything has the default that Triton gives it', () => {
     strictReadiness: true,
     modelControlMode: 'none',
     repositoryPollSecs: 15,
+    sharedMemory: { enabled: false, trustClients: false },
     loadModels: [],
     modelConfigName: '',
     modelLoadThreadCount: 4,
