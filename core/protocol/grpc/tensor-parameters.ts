@@ -37,7 +37,8 @@ export function classificationOf(parameters: MessageParameters | null): number {
   if (count <= 0n) {
     throw invalid("invalid value for 'classification' parameter, expected >= 0")
   }
-  return Number(count)
+  // Triton keeps 32 bits of it.
+  return Number(BigInt.asUintN(32, count))
 }
 
 function integer(
