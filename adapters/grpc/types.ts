@@ -26,6 +26,8 @@ export const Status = {
 export interface CallStatus {
   readonly code: number
   readonly message: string
+  /** When the client may try again (`grpc-retry-pushback-ms`); absent = nothing is said about it. */
+  readonly retryAfterMs?: number
 }
 
 /** What a method knows of the call it serves. */

@@ -1,0 +1,109 @@
+import { ServerError } from '../../core/errors.ts'
+import type { InferRequest, InferResponse, ResponseSink } from '../../core/infer.ts'
+import { encodeInferResponse } from '../../core/protocol/grpc/encode-infer.ts'
+import type { BoundInfer } from '../../core/protocol/grpc/infer-memo.ts'
+import type { EncodedMessage } from '../../core/protocol/grpc/types.ts'
+import { SHUTTING_DOWN } from './call-status.ts'
+import { compress } from './compressed-message.ts'
+import { PREFIX_BYTES, writePrefix } from './message-reader.ts'
+import { OneMessageCall } from './one-message-call.ts'
+import { tailorRequest } from './tailor-request.ts'
+
+/** ModelInfer: no promise, no closure and no header is made for it. */
+export class InferCall extends OneMessageCall implements ResponseSink {
+  #bound: BoundInfer | null = null
+
+  protected run(message: Uint8Array): void {
+    const { service } = this
+    if (service.closing) {
+      this.finish(SHUTTING_DOWN)
+      return
+    }
+    try {
+      const read = service.memo.read(message)
+      if (!this.admit('infer', read.modelName)) return
+      const { principal } = this
+      const bound = service.memo.bind(read, { owner: principal.id, sink: this, stream: false })
+      this.#bound = bound
+      tailorRequest(bound.request, principal, this.head.forwarded)
+      bound.model.submit(bound.request)
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  protected gone(): void {
+    if (this.#bound === null) this.giveBack()
+    else this.#bound.request.cancel()
+  }
+
+  answer(request: InferRequest, answer: InferResponse | ServerError | null, final: boolean): void {
+    if (!final) {
+      release(answer)
+      return
+    }
+    const bound = this.#bound as BoundInfer
+    this.#bound = null
+    if (this.over) {
+      release(answer)
+      bound.lease?.close()
+      this.giveBack()
+      return
+    }
+    try {
+      if (answer === null) throw new ServerError('INTERNAL', 'expected a single response, got 0')
+      if (answer instanceof ServerError) throw answer
+      this.#reply(request, answer, bound)
+    } catch (error) {
+      release(answer)
+      this.fail(error)
+    }
+    bound.lease?.close()
+    this.giveBack()
+  }
+
+  #reply(request: InferRequest, response: InferResponse, bound: BoundInfer): void {
+    const { model, outputs, lease, limits, memo } = bound
+    const encoded = encodeInferResponse({
+      model,
+      id: request.id,
+      outputs,
+      response,
+      lease,
+      limits,
+      memo,
+      headroom: PREFIX_BYTES,
+    })
+    const { parts, byteLength } = encoded
+    if (this.head.replyCoding !== 'identity' && byteLength > 0) {
+      this.#replyCompressed(encoded, response)
+      return
+    }
+    writePrefix(parts[0] as Uint8Array, byteLength)
+    const { responses } = this.service
+    this.complete()
+    // One part is a copy: the response's memory is free again before the socket has taken it.
+    if (parts.length === 1) response.release?.()
+    const released = parts.length === 1 ? undefined : response.release
+    this.stream.answer(responses.head('identity'), parts, responses.ok, released)
+  }
+
+  #replyCompressed(encoded: EncodedMessage, response: InferResponse): void {
+    const { replyCoding } = this.head
+    const { responses } = this.service
+    compress(encoded, replyCoding, (parts, copied) => {
+      if (copied) response.release?.()
+      if (this.over) {
+        if (!copied) response.release?.()
+        return
+      }
+      this.complete()
+      const released = copied ? undefined : response.release
+      this.stream.answer(responses.head(replyCoding), parts, responses.ok, released)
+    })
+  }
+}
+
+function release(answer: InferResponse | ServerError | null): void {
+  if (answer !== null && !(answer instanceof ServerError)) answer.release?.()
+}

@@ -1,0 +1,72 @@
+import type { Principal } from '../../core/access/types.ts'
+import type { ServerStream } from '../http2/types.ts'
+import { Call } from './call.ts'
+import type { CallHead } from './call-head.ts'
+import { MessageWriter, withPrefix } from './message-writer.ts'
+import type { Service } from './service.ts'
+import type { CallStatus, StreamCall, StreamMessages, StreamMethod } from './types.ts'
+
+/** A call of a method of the table that takes and sends any number of messages. */
+export class MethodStream extends Call {
+  readonly #writer: MessageWriter
+  readonly #abort = new AbortController()
+  #messages: StreamMessages | null = null
+
+  constructor(service: Service, stream: ServerStream, head: CallHead, method: StreamMethod) {
+    super(service, stream, head)
+    this.#writer = new MessageWriter(stream, service.responses, 'identity')
+    if (this.over || !this.admit(method.operation, '')) return
+    try {
+      this.#messages = method.open(this.#handle(this.principal))
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  /** What the method sees of the call. */
+  #handle(principal: Principal): StreamCall {
+    return {
+      principal,
+      caller: this.head.caller,
+      signal: this.#abort.signal,
+      metadata: (name) => this.head.caller.header(name),
+      send: (parts, byteLength, release) => {
+        if (!this.over) return this.#writer.send(withPrefix(parts, byteLength), release)
+        release?.()
+        return true
+      },
+      pause: () => this.pause(),
+      resume: () => this.resume(),
+      finish: (status) => this.finish(status),
+    }
+  }
+
+  message(bytes: Uint8Array, held: number): void {
+    try {
+      this.#messages?.message(bytes)
+    } catch (error) {
+      this.fail(error)
+    }
+    this.service.gate?.leave(held)
+  }
+
+  end(): void {
+    this.#messages?.end()
+  }
+
+  writable(): void {
+    if (!this.over) this.#messages?.writable?.()
+  }
+
+  protected close(status: CallStatus): void {
+    this.#writer.finish(status)
+  }
+
+  protected gone(): void {
+    const messages = this.#messages
+    this.#messages = null
+    this.leave()
+    this.#abort.abort()
+    messages?.cancelled()
+  }
+}

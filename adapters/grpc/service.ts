@@ -1,0 +1,22 @@
+import type { Access } from '../../core/access/types.ts'
+import type { Gate } from '../../core/overload/types.ts'
+import type { Log } from '../../core/platform.ts'
+import type { InferMemo } from '../../core/protocol/grpc/infer-memo.ts'
+import type { Deadlines } from './deadlines.ts'
+import type { ReaderOptions } from './message-reader.ts'
+import type { Responses } from './responses.ts'
+
+/** What all calls of a server share. */
+export interface Service {
+  readonly access: Access | undefined
+  readonly gate: Gate | undefined
+  readonly log: Log
+  readonly deadlines: Deadlines
+  readonly memo: InferMemo
+  readonly reader: ReaderOptions
+  readonly responses: Responses
+  /** Streams of inference that are open: they are told when the server closes. */
+  readonly streams: Set<{ drain(): void }>
+  /** The shutdown began: no more inference. */
+  closing: boolean
+}

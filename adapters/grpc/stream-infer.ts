@@ -1,0 +1,207 @@
+import { ServerError } from '../../core/errors.ts'
+import type { EncodedMessage } from '../../core/protocol/grpc/types.ts'
+import type { ServerStream } from '../http2/types.ts'
+import { Call } from './call.ts'
+import type { CallHead } from './call-head.ts'
+import { OK, refusalStatus, SHUTTING_DOWN, statusOf } from './call-status.ts'
+import { MessageWriter } from './message-writer.ts'
+import type { Service } from './service.ts'
+import { StreamInferRequest, type StreamOfRequests } from './stream-infer-request.ts'
+import { tailorRequest } from './tailor-request.ts'
+import type { CallStatus } from './types.ts'
+
+/** Requests of one stream that are not answered; more are not read before one of them is. */
+export const MAX_STREAM_REQUESTS = 1024
+
+/**
+ * ModelStreamInfer: any number of requests, answered in their order but for those of decoupled models. What goes wrong with
+ * one request is a message and the stream goes on, unless the client asked for a status instead.
+ */
+export class StreamInfer extends Call {
+  readonly #writer: MessageWriter
+  readonly #requests: StreamOfRequests
+  /** Everything that was read and not answered. */
+  readonly #open = new Set<StreamInferRequest>()
+  /** Those of them that are answered in order, from {@link #first} on. */
+  #ordered: StreamInferRequest[] = []
+  #first = 0
+  #ended = false
+  #congested = false
+
+  constructor(service: Service, stream: ServerStream, head: CallHead) {
+    super(service, stream, head)
+    this.#writer = new MessageWriter(stream, service.responses, head.replyCoding)
+    const congested = (): boolean => this.#congested
+    const over = (): boolean => this.over
+    this.#requests = {
+      deliver: (from, message, release) => this.#deliver(from, message, release),
+      endsWith: (error) => this.#endsWith(error),
+      settled: (request) => this.#settled(request),
+      get congested() {
+        return congested()
+      },
+      get over() {
+        return over()
+      },
+    }
+    service.streams.add(this)
+    if (this.over) return
+    if (service.closing) this.finish(SHUTTING_DOWN)
+    else this.admit('infer-stream', '')
+  }
+
+  message(bytes: Uint8Array, held: number): void {
+    const { service } = this
+    let request: StreamInferRequest
+    try {
+      request = new StreamInferRequest(this.#requests, service.memo.read(bytes), held)
+    } catch (error) {
+      service.gate?.leave(held)
+      this.fail(error)
+      return
+    }
+    this.#open.add(request)
+    if (this.#open.size >= MAX_STREAM_REQUESTS) this.pause()
+    try {
+      this.#submit(request)
+    } catch (error) {
+      this.report(error)
+      if (!request.decoupled) this.#ordered.push(request)
+      request.tell(ServerError.from(error), true, false)
+      request.settle()
+    }
+  }
+
+  #submit(request: StreamInferRequest): void {
+    const { service, principal } = this
+    const { read } = request
+    if (service.closing) throw new ServerError('UNAVAILABLE', SHUTTING_DOWN.message)
+    const refusal = principal.recheck('infer-stream', read.modelName)
+    if (refusal !== null) {
+      this.finish(refusalStatus(refusal))
+      return
+    }
+    const bound = service.memo.bind(read, { owner: principal.id, sink: request, stream: true })
+    request.bound = bound
+    request.decoupled = bound.model.config.model_transaction_policy?.decoupled === true
+    if (!request.decoupled) this.#ordered.push(request)
+    tailorRequest(bound.request, principal, this.head.forwarded)
+    request.submitting = true
+    bound.model.submit(bound.request)
+    request.submitting = false
+  }
+
+  end(): void {
+    this.#ended = true
+    this.#finishWhenDone()
+  }
+
+  writable(): void {
+    this.#congested = false
+    for (const { bound } of this.#open) {
+      const request = bound?.request
+      const goOn = request?.onWritable
+      if (request === undefined || !goOn) continue
+      request.onWritable = null
+      goOn()
+    }
+    this.#readOn()
+  }
+
+  /** The server closes: the stream ends once what it took is answered. */
+  drain(): void {
+    if (!this.over) this.#finishWhenDone()
+  }
+
+  protected close(status: CallStatus): void {
+    this.#writer.finish(status)
+  }
+
+  protected gone(): void {
+    this.service.streams.delete(this)
+    for (const request of this.#ordered) dropKept(request)
+    this.#ordered = []
+    this.#first = 0
+    // A cancelled request settles through its sink, some of them within the call.
+    for (const request of [...this.#open]) {
+      if (request.bound === null) request.settle()
+      else request.bound.request.cancel()
+    }
+    if (this.#open.size === 0) this.leave()
+  }
+
+  override aborted(): void {
+    this.#writer.abandon()
+    super.aborted()
+  }
+
+  #deliver(
+    from: StreamInferRequest,
+    message: EncodedMessage,
+    release: (() => void) | undefined,
+  ): void {
+    if (from.decoupled || from === this.#ordered[this.#first]) this.#send(message, release)
+    else from.kept.push({ message, release })
+  }
+
+  #send(message: EncodedMessage, release: (() => void) | undefined): void {
+    if (this.#writer.send(message, release)) return
+    this.#congested = true
+    this.pause()
+  }
+
+  #endsWith(error: ServerError): boolean {
+    if (this.over) return true
+    if (!this.head.endsOnError) return false
+    this.finish(statusOf(error))
+    return true
+  }
+
+  #settled(request: StreamInferRequest): void {
+    this.#open.delete(request)
+    this.service.gate?.leave(request.held)
+    if (this.over) {
+      if (this.#open.size === 0) this.leave()
+      return
+    }
+    if (request === this.#ordered[this.#first]) this.#advance()
+    this.#readOn()
+    this.#finishWhenDone()
+  }
+
+  /** The first in order is done: the next ones say what they kept. */
+  #advance(): void {
+    const ordered = this.#ordered
+    while (ordered[this.#first]?.done === true) {
+      this.#first++
+      const next = ordered[this.#first]
+      if (next === undefined) break
+      const { kept } = next
+      next.kept = []
+      for (const { message, release } of kept) this.#send(message, release)
+    }
+    // The part that is behind us is cut off now and then, not with every answer.
+    if (this.#first === ordered.length) {
+      ordered.length = 0
+      this.#first = 0
+    } else if (this.#first >= MAX_STREAM_REQUESTS) {
+      ordered.splice(0, this.#first)
+      this.#first = 0
+    }
+  }
+
+  #readOn(): void {
+    if (!this.#congested && this.#open.size < MAX_STREAM_REQUESTS) this.resume()
+  }
+
+  #finishWhenDone(): void {
+    if (this.over || this.#open.size > 0) return
+    if (this.service.closing && !this.#ended) this.finish(SHUTTING_DOWN)
+    else if (this.#ended) this.finish(OK)
+  }
+}
+
+function dropKept(request: StreamInferRequest): void {
+  for (const { release } of request.kept) release?.()
+  request.kept = []
+}
