@@ -59,6 +59,11 @@ export interface StreamHandler {
   aborted(): void
   /** What waited to be sent fell below the mark after a write had returned false. */
   writable?(): void
+  /**
+   * Silence of the peer is no fault: a stream of messages, or one that waits between them. Read whenever a body seems to
+   * stall; absent = `readStallMs` applies.
+   */
+  readonly mayIdle?: boolean
 }
 
 /** One request and its response. Calls after the end of the stream do nothing. */

@@ -1,0 +1,58 @@
+import type { Http2Limits } from './types.ts'
+
+const SECOND_MS = 1_000
+/** Body octets, sent or received, that explain one more frame of little use, for example a WINDOW_UPDATE. */
+const BYTES_PER_IDLE_FRAME_LOG2 = 8
+/** What a new stream explains, in octets. */
+const STREAM_BYTES = 1_024
+
+/**
+ * Counts what costs a peer little and us much. Time is only looked at when a count is reached, so that counting is an
+ * addition.
+ */
+export class Floods {
+  readonly #limits: Http2Limits
+  #idle = 0
+  #idleSince = 0
+  #bytes = 0
+  #resets = 0
+  #resetsSince = 0
+
+  constructor(limits: Http2Limits) {
+    this.#limits = limits
+  }
+
+  /** Octets of a body moved. */
+  moved(bytes: number): void {
+    this.#bytes += bytes
+  }
+
+  opened(): void {
+    this.#bytes += STREAM_BYTES
+  }
+
+  /** A frame came that is no progress of a stream. True: there were too many. */
+  idle(): boolean {
+    if (++this.#idle === 1) this.#idleSince = performance.now()
+    const allowed =
+      this.#limits.maxIdleFramesPerSecond + this.#bytes / (1 << BYTES_PER_IDLE_FRAME_LOG2)
+    if (this.#idle <= allowed) return false
+    const now = performance.now()
+    if (now - this.#idleSince < SECOND_MS) return true
+    this.#idle = 1
+    this.#idleSince = now
+    this.#bytes = 0
+    return false
+  }
+
+  /** The peer reset a stream, or made us reset one. True: there were too many. */
+  reset(): boolean {
+    if (++this.#resets === 1) this.#resetsSince = performance.now()
+    if (this.#resets <= this.#limits.maxResets) return false
+    const now = performance.now()
+    if (now - this.#resetsSince < this.#limits.resetWindowMs) return true
+    this.#resets = 1
+    this.#resetsSince = now
+    return false
+  }
+}
