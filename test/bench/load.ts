@@ -18,6 +18,8 @@ export interface Load {
   readonly model: BenchModel
   readonly connections: number
   readonly seconds: number
+  /** What is sent. Default: the tensors in the body. */
+  readonly request?: { readonly body: Uint8Array; readonly headerLength: number }
   /** Folder for request bodies. */
   readonly cache: string
 }
@@ -32,7 +34,7 @@ export const LOAD_CLIENT: string = wrk ? 'wrk' : 'client.ts'
 /** Posts the same binary infer request over a number of connections, each with one request in flight. */
 export async function generateLoad(load: Load): Promise<LoadResult> {
   const { url, connections, seconds } = load
-  const { body, headerLength } = inferBody(load.model)
+  const { body, headerLength } = load.request ?? inferBody(load.model)
   const file = join(load.cache, `${load.model.base}.bin`)
   writeFileSync(file, body)
   const tail = [file, String(headerLength)]

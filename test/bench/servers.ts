@@ -44,6 +44,8 @@ export interface TritonFlags {
   /** Nothing else is loaded. */
   readonly models: readonly string[]
   readonly core: Core
+  /** Flags that only one side knows. */
+  readonly extra?: readonly string[]
 }
 
 /** This server. */
@@ -83,6 +85,7 @@ async function startTritonLike(
     `--http-port=${port}`,
     `--metrics-port=${metrics}`,
     '--allow-grpc=false',
+    ...(options.extra ?? []),
   ]
   const running = start(onCore(options.core, [...command, ...flags]))
   const url = `http://127.0.0.1:${port}`

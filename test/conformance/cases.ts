@@ -42,10 +42,7 @@ export function readCases(file: string): readonly RecordedCase[] {
 
 /** What the HTTP surface does not serve yet, by the recorded group or by the path. */
 export function isOutOfScope(recorded: RecordedCase): boolean {
-  return (
-    recorded.group === 'generate' ||
-    /\/trace\/setting|\/(system|cuda)sharedmemory/.test(recorded.path)
-  )
+  return recorded.group === 'generate' || /\/trace\/setting/.test(recorded.path)
 }
 
 export function bodyOf(recorded: RecordedCase): Buffer {

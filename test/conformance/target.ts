@@ -6,12 +6,14 @@ import { onnxBackend } from '../../adapters/backends/onnx.ts'
 import { createApp } from '../../adapters/http/app.ts'
 import { startHttp } from '../../adapters/http/node/listener.ts'
 import { nodeClock } from '../../adapters/platform/clock.ts'
+import { posixSharedMemory } from '../../adapters/shared-memory/posix.ts'
 import { diskStore } from '../../adapters/stores/disk.ts'
 import { identityBackend } from '../../core/backend/identity.ts'
 import { createLog } from '../../core/log.ts'
 import { DEFAULT_PROTOCOL_LIMITS } from '../../core/protocol/limits.ts'
 import { createServer } from '../../core/server.ts'
 import type { ServerOptions } from '../../core/server-options.ts'
+import { createSharedMemory } from '../../core/shared-memory/regions.ts'
 
 /** A running server. */
 export interface Target {
@@ -36,9 +38,12 @@ export async function startServer(root: string, options: ServerOptions): Promise
     options,
   })
   const limits = DEFAULT_PROTOCOL_LIMITS
-  const app = createApp({ server, log, limits })
+  // The recorded release lets every client register.
+  const host = await posixSharedMemory()
+  const sharedMemory = createSharedMemory({ host, enabled: true })
+  const app = createApp({ server, log, limits, sharedMemory })
   const address = '127.0.0.1'
-  const listener = await startHttp({ server, app, log, limits, address, port: 0 })
+  const listener = await startHttp({ server, app, log, limits, sharedMemory, address, port: 0 })
   return {
     url: `http://${address}:${listener.port}`,
     log: lines,
