@@ -35,6 +35,8 @@ export interface InferRequestOptions {
   readonly sequenceId?: bigint | string
   readonly sequenceStart?: boolean
   readonly sequenceEnd?: boolean
+  /** Id of the principal that sent it; '' = anybody. */
+  readonly owner?: string
 }
 
 /** Receives every answer to one request: exactly one final call, whatever happens. */
@@ -63,6 +65,8 @@ export class InferRequest {
   sequenceId: bigint | string
   sequenceStart: boolean
   sequenceEnd: boolean
+  /** Id of the principal that sent it; '' = anybody. Sequences of one are unknown to another. */
+  owner: string
   /** Rows along the batch dimension; 1 for models without one. Set by the model's checks. */
   batchSize = 1
   /** When the front end had the whole request. */
@@ -96,6 +100,7 @@ export class InferRequest {
     this.sequenceId = options.sequenceId ?? 0n
     this.sequenceStart = options.sequenceStart ?? false
     this.sequenceEnd = options.sequenceEnd ?? false
+    this.owner = options.owner ?? ''
     this.sink = sink
   }
 

@@ -1,10 +1,12 @@
 import { type Context, Hono } from 'hono'
+import type { AccessRefusal } from '../../core/access/types.ts'
 import type { Log } from '../../core/platform.ts'
 import type { ProtocolLimits } from '../../core/protocol/limits.ts'
 import { createRestHandler, type RestOptions } from '../../core/protocol/rest/handlers.ts'
 import { ROUTES } from '../../core/protocol/rest/routes.ts'
 import type { RestResponse } from '../../core/protocol/rest/types.ts'
 import type { InferenceServer, LogControl } from '../../core/server-types.ts'
+import { createCors, isPreflight } from './cors.ts'
 import { readBody } from './read-body.ts'
 
 export interface AppOptions {
@@ -14,36 +16,74 @@ export interface AppOptions {
   readonly limits: ProtocolLimits
   /** See {@link RestOptions.access}. */
   readonly access?: RestOptions['access']
+  /** See {@link RestOptions.inferStream}. */
+  readonly inferStream?: RestOptions['inferStream']
   /** See {@link RestOptions.sharedMemory}. */
   readonly sharedMemory?: RestOptions['sharedMemory']
+  /** See {@link RestOptions.forward}. */
+  readonly forward?: RestOptions['forward']
+  /** Origins whose pages may ask; `*` = all. Default: none, and nothing is said about origins. */
+  readonly corsOrigins?: readonly string[]
 }
+
+/** What a listener knows of a request beyond the `Request` itself: the second argument of the app's `fetch`. */
+export interface RequestFacts {
+  readonly address?: string
+  readonly certificate?: string
+  /** Name, value, … as they were sent. */
+  readonly fields?: readonly string[]
+  readonly refusal?: AccessRefusal | undefined
+}
+
+interface AppEnv {
+  readonly Bindings: RequestFacts
+}
+type AppContext = Context<AppEnv>
 
 /**
  * Every REST route as a `fetch` app. The routes are Hono's only so that its tools see them: which operation a URL means
  * is decided by the one route table, on the path as it was sent.
  */
-export function createApp(options: AppOptions): Hono {
+export function createApp(options: AppOptions): Hono<AppEnv> {
   const { log, limits } = options
   const handle = createRestHandler({
     server: options.server,
     limits,
     logControl: log,
     access: options.access,
+    inferStream: options.inferStream,
     sharedMemory: options.sharedMemory,
+    forward: options.forward,
     onInternalError: (error, match) => log.error(`${match.operation}: ${describe(error)}`),
   })
-  const respond = async ({ req }: Context): Promise<Response> => {
+  const cors = createCors(options.corsOrigins ?? [])
+  const respond = async ({ req, env }: AppContext): Promise<Response> => {
     const request = req.raw
+    if (cors !== undefined && isPreflight(request)) return cors.preflight(request)
+    // Without a listener of ours there is no second argument.
+    const facts: RequestFacts = env ?? {}
+    const { address = '', certificate = '', refusal } = facts
     const reply = await handle({
       method: request.method,
       path: pathOf(request.url),
       header: (name) => request.headers.get(name) ?? undefined,
       body: () => readBody(request, limits),
       signal: request.signal,
+      address,
+      certificate,
+      fields: () => facts.fields ?? [...request.headers].flat(),
+      ...(refusal === undefined ? {} : { refusal }),
     })
-    return toResponse(reply)
+    const response = toResponse(reply)
+    const origin = request.headers.get('origin')
+    if (cors !== undefined && origin !== null) {
+      for (const [name, value] of Object.entries(cors.answer(origin) ?? {})) {
+        response.headers.set(name, value)
+      }
+    }
+    return response
   }
-  const app = new Hono({ strict: true })
+  const app = new Hono<AppEnv>({ strict: true })
   for (const route of ROUTES) app.on([...route.methods], route.path, respond)
   app.notFound(respond)
   return app

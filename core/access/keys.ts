@@ -70,7 +70,8 @@ export function createKeyAccess(options: KeyAccessOptions): KeyAccess {
     for (const entry of entries) {
       const state = states.get(entry.id) ?? new KeyState()
       states.set(entry.id, state)
-      const principal = new KeyPrincipal(entry, state, clock, current)
+      const Kind = entry.maxInflight > 0 ? CappedPrincipal : KeyPrincipal
+      const principal = new Kind(entry, state, clock, current)
       if (entry.hash === '') byCertificate.set(entry.certificate, principal)
       else byTag.set(hasher.tag(entry.hash), principal)
     }
@@ -151,7 +152,7 @@ class KeyPrincipal implements Principal {
   readonly entry: KeyEntry
   readonly id: string
   readonly priorityFloor: number
-  readonly #state: KeyState
+  protected readonly state: KeyState
   readonly #clock: Pick<Clock, 'now' | 'epochMs'>
   readonly #current: (entry: KeyEntry) => KeyPrincipal | undefined
 
@@ -164,7 +165,7 @@ class KeyPrincipal implements Principal {
     this.entry = entry
     this.id = entry.id
     this.priorityFloor = entry.priorityFloor
-    this.#state = state
+    this.state = state
     this.#clock = clock
     this.#current = current
   }
@@ -191,8 +192,7 @@ class KeyPrincipal implements Principal {
 
   /** Counts the outcome; null = it may. */
   admit(what: string, requirement: Requirement, model: string): AccessRefusal | null {
-    const { entry } = this
-    const state = this.#state
+    const { entry, state } = this
     if (!scopesMeet(entry.scopes, requirement, model)) {
       state.forbidden++
       const where = model === '' ? '' : ` on model '${model}'`
@@ -213,11 +213,14 @@ class KeyPrincipal implements Principal {
     state.allowed++
     return null
   }
+}
 
+/** One whose requests in flight are counted. */
+class CappedPrincipal extends KeyPrincipal {
   enter(): AccessRefusal | null {
-    const state = this.#state
+    const { state } = this
     const { maxInflight } = this.entry
-    if (maxInflight > 0 && state.inflight >= maxInflight) {
+    if (state.inflight >= maxInflight) {
       state.limited++
       return {
         kind: 'limited',
@@ -230,6 +233,6 @@ class KeyPrincipal implements Principal {
   }
 
   leave(): void {
-    this.#state.inflight--
+    this.state.inflight--
   }
 }

@@ -52,7 +52,7 @@ export class StepCall implements ResponseSink, GateWaiter {
     }
     this.held = takeAll(step, wave)
     this.mark = mark
-    const { id, parameters, priority, timeoutUs } = caller.request
+    const { id, parameters, priority, timeoutUs, owner } = caller.request
     this.request = new InferRequest(
       {
         id,
@@ -64,6 +64,7 @@ export class StepCall implements ResponseSink, GateWaiter {
         sequenceId: mark.id,
         sequenceStart: mark.start,
         sequenceEnd: mark.end,
+        owner,
       },
       this,
     )

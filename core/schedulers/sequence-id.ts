@@ -50,6 +50,12 @@ export function createSequenceIdCheck(config: ModelConfig, modelName: string): S
   }
 }
 
+/** What a sequence is found by: ids of different owners are different, whatever they are. */
+export function sequenceKey({ sequenceId, owner }: InferRequest): SequenceKey {
+  // No id and no owner has a NUL, so that no key of an owner is another's id.
+  return owner === '' ? sequenceId : `\0${owner}\0${typeof sequenceId}\0${sequenceId}`
+}
+
 /** Zero and the empty string stand for none. */
 export function hasSequenceId({ sequenceId }: InferRequest): boolean {
   return sequenceId !== 0n && sequenceId !== ''

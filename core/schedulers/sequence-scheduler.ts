@@ -6,7 +6,12 @@ import type { SchedulerOptions } from './parts.ts'
 import { cancelled, queueFull, refuse, schedulerClosed } from './refusal.ts'
 import type { Sequence } from './sequence.ts'
 import { createDirectLane } from './sequence-direct.ts'
-import { createSequenceIdCheck, hasSequenceId, type SequenceKey } from './sequence-id.ts'
+import {
+  createSequenceIdCheck,
+  hasSequenceId,
+  type SequenceKey,
+  sequenceKey,
+} from './sequence-id.ts'
 import type { SequenceDesk } from './sequence-lane.ts'
 import { createOldestLane } from './sequence-oldest.ts'
 import { SequenceSlots } from './sequence-slots.ts'
@@ -134,9 +139,11 @@ export function createSequenceScheduler(parts: SchedulerOptions): Scheduler {
         request.respond(problem)
         return
       }
-      let key: SequenceKey = request.sequenceId
+      let key = sequenceKey(request)
+      let id: SequenceKey = request.sequenceId
       if (!hasSequenceId(request)) {
         key = ++ownKeys
+        id = key
         request.sequenceStart = true
       }
       const sequence = table.find(key)
@@ -148,10 +155,10 @@ export function createSequenceScheduler(parts: SchedulerOptions): Scheduler {
       else {
         if (sequence !== undefined && isNew) {
           log.warning(
-            `sequence ${JSON.stringify(String(key))} for model '${modelName}' has a conflict. The previous sequence did not end before this sequence start. Previous sequence will be terminated early.`,
+            `sequence ${JSON.stringify(String(id))} for model '${modelName}' has a conflict. The previous sequence did not end before this sequence start. Previous sequence will be terminated early.`,
           )
         }
-        table.push(sequence ?? table.start(key), request, nowNs)
+        table.push(sequence ?? table.start(key, id), request, nowNs)
       }
     },
     close() {

@@ -20,8 +20,8 @@ export interface SequenceTable {
   readonly nextNs: number
   /** The sequence that takes requests under `key`. */
   find(key: SequenceKey): Sequence | undefined
-  /** A new sequence, with a slot if one is free. */
-  start(key: SequenceKey): Sequence
+  /** A new sequence, with a slot if one is free; `id` is what the model gets to see. */
+  start(key: SequenceKey, id: SequenceKey): Sequence
   /** Puts `request` at the end of the sequence's line. */
   push(sequence: Sequence, request: InferRequest, nowNs: number): void
   /** Puts it before everybody else. */
@@ -126,8 +126,8 @@ export function createSequenceTable(options: SequenceTableOptions): SequenceTabl
       return idleNs === 0 || (backlogNs !== 0 && backlogNs < idleNs) ? backlogNs : idleNs
     },
     find: (key) => byKey.get(key),
-    start(key) {
-      const sequence = new Sequence(key, options.controls.idTensor(key))
+    start(key, id) {
+      const sequence = new Sequence(key, options.controls.idTensor(id))
       byKey.set(key, sequence)
       const slot = options.slots().take()
       if (slot === null) backlog.push(sequence)

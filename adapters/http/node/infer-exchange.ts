@@ -1,4 +1,6 @@
 import type { ServerResponse } from 'node:http'
+import { tailorRequest } from '../../../core/access/tailor-request.ts'
+import type { Principal } from '../../../core/access/types.ts'
 import { ServerError } from '../../../core/errors.ts'
 import { InferRequest, type InferResponse, type ResponseSink } from '../../../core/infer.ts'
 import { bindInputs } from '../../../core/protocol/rest/bind-inputs.ts'
@@ -34,7 +36,8 @@ export class InferExchange implements ResponseSink, DeferredReply {
   readonly #share: ExchangeShare
   readonly #target: InferTarget
   readonly #headerLength: number
-  readonly #owner: string
+  readonly #principal: Principal
+  readonly #fields: readonly string[]
   readonly #connection: Connection
   readonly #response: ServerResponse
   #model: ServedModel | null = null
@@ -52,7 +55,8 @@ export class InferExchange implements ResponseSink, DeferredReply {
     share: ExchangeShare,
     target: InferTarget,
     headerLength: number,
-    owner: string,
+    principal: Principal,
+    fields: readonly string[],
     connection: Connection,
     response: ServerResponse,
   ) {
@@ -60,7 +64,8 @@ export class InferExchange implements ResponseSink, DeferredReply {
     this.#share = share
     this.#target = target
     this.#headerLength = headerLength
-    this.#owner = owner
+    this.#principal = principal
+    this.#fields = fields
     this.#connection = connection
     this.#response = response
   }
@@ -70,6 +75,8 @@ export class InferExchange implements ResponseSink, DeferredReply {
     this.#pooled = pooled
     try {
       const request = this.#decode(body)
+      const forwarded = this.#options.forward?.(this.#fields) ?? null
+      tailorRequest(request, this.#principal, forwarded)
       this.#connection.inflight.add(request)
       this.#submitting = true
       ;(this.#model as ServedModel).submit(request)
@@ -194,7 +201,7 @@ export class InferExchange implements ResponseSink, DeferredReply {
     const headerLength = this.#headerLength === -1 ? undefined : this.#headerLength
     const { options, format, lease } = decodeInferRequest(body, headerLength, model, limits, {
       sharedMemory: this.#options.sharedMemory,
-      owner: this.#owner,
+      owner: this.#principal.id,
     })
     this.#lease = lease
     const request = new InferRequest(options, this)
@@ -206,7 +213,7 @@ export class InferExchange implements ResponseSink, DeferredReply {
 
   #takeLease(): RegionLease {
     const { sharedMemory = NO_SHARED_MEMORY } = this.#options
-    this.#lease = sharedMemory.lease(this.#owner)
+    this.#lease = sharedMemory.lease(this.#principal.id)
     return this.#lease
   }
 

@@ -1,9 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { isRefusal } from '../../../core/access/types.ts'
+import type { ForwardHeaders } from '../../../core/access/forward-headers.ts'
+import {
+  type AccessRefusal,
+  ANYBODY,
+  isRefusal,
+  type Principal,
+} from '../../../core/access/types.ts'
 import type { ServerError } from '../../../core/errors.ts'
 import type { Log } from '../../../core/platform.ts'
 import type { ProtocolLimits } from '../../../core/protocol/limits.ts'
 import { authorizeRest, type RestOptions } from '../../../core/protocol/rest/handlers.ts'
+import { acceptsEvents } from '../../../core/protocol/rest/infer-events.ts'
 import type { RestRequest } from '../../../core/protocol/rest/types.ts'
 import type { InferenceServer } from '../../../core/server-types.ts'
 import { readBody } from './body.ts'
@@ -13,7 +20,7 @@ import { InferExchange } from './infer-exchange.ts'
 import { InferTargets } from './infer-target.ts'
 import { writeError } from './reply.ts'
 import { ReplyTurn } from './reply-turn.ts'
-import type { Sockets } from './sockets.ts'
+import type { Connection, Sockets } from './sockets.ts'
 
 export interface InferRouteOptions {
   readonly server: InferenceServer
@@ -21,8 +28,22 @@ export interface InferRouteOptions {
   readonly limits: ProtocolLimits
   /** The one the app has: asked for each request, because the route is taken before the app sees it. */
   readonly access?: RestOptions['access']
+  /** Leave requests that accept events to the app. Default false. */
+  readonly inferStream?: RestOptions['inferStream']
   /** Regions that tensors may lie in: the app's. Default: none. */
   readonly sharedMemory?: RestOptions['sharedMemory']
+  /** Headers that become parameters: the app's. Default: none. */
+  readonly forward?: ForwardHeaders | undefined
+  /** Requests of other origins are the app's. Default false. */
+  readonly cors?: boolean
+}
+
+const REFUSAL: unique symbol = Symbol('refusal')
+type AskedMessage = IncomingMessage & { [REFUSAL]?: AccessRefusal }
+
+/** Why the infer route did not let `request` in; undefined = it was not asked about it. */
+export function refusalOf(request: IncomingMessage): AccessRefusal | undefined {
+  return (request as AskedMessage)[REFUSAL]
 }
 
 /**
@@ -46,13 +67,20 @@ export function inferRoute(
     if (headers['content-encoding'] !== undefined || headers['accept-encoding'] !== undefined) {
       return false
     }
+    if (options.inferStream === true && acceptsEvents(headers.accept)) return false
     const headerLength = decimal(headers['inference-header-content-length'] as string | undefined)
     if (Number.isNaN(headerLength)) return false
-    let owner = ''
+    if (options.cors && headers.origin !== undefined) return false
+    const connection = sockets.of(request.socket)
+    let principal: Principal = ANYBODY
     if (access !== undefined) {
-      const principal = authorizeRest(access, target.match, unread(request))
-      if (isRefusal(principal)) return false
-      owner = principal.id
+      const outcome = authorizeRest(access, target.match, unread(request, connection))
+      const refusal = isRefusal(outcome) ? outcome : enter(outcome, response)
+      if (refusal !== null) {
+        ;(request as AskedMessage)[REFUSAL] = refusal
+        return false
+      }
+      principal = outcome as Principal
     }
     const contentLength = decimal(headers['content-length'])
 
@@ -61,8 +89,9 @@ export function inferRoute(
       shared,
       target,
       headerLength,
-      owner,
-      sockets.of(request.socket),
+      principal,
+      request.rawHeaders,
+      connection,
       response,
     )
     readBody(
@@ -94,8 +123,16 @@ function refuseBody(request: IncomingMessage, response: ServerResponse, error: S
   writeError(response, error)
 }
 
+/** Takes the principal's place until the response has ended, whichever way. */
+function enter(principal: Principal, response: ServerResponse): AccessRefusal | null {
+  if (principal.enter === undefined) return null
+  const refusal = principal.enter()
+  if (refusal === null) response.once('close', () => principal.leave?.())
+  return refusal
+}
+
 /** `request` as the authorizer sees it; the body is not its business. */
-function unread(request: IncomingMessage): RestRequest {
+function unread(request: IncomingMessage, connection: Connection): RestRequest {
   return {
     method: 'POST',
     path: request.url as string,
@@ -105,5 +142,6 @@ function unread(request: IncomingMessage): RestRequest {
     },
     body: () => Promise.reject(new Error('the body was not read yet')),
     address: request.socket.remoteAddress ?? '',
+    certificate: connection.certificate,
   }
 }

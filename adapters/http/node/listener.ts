@@ -1,7 +1,10 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
-import { type InferRouteOptions, inferRoute } from './infer-route.ts'
+import type { RequestFacts } from '../app.ts'
+import { createHostCheck } from './allowed-hosts.ts'
+import { createHttpServer, type HttpTls } from './http-server.ts'
+import { type InferRouteOptions, inferRoute, refusalOf } from './infer-route.ts'
 import { listenOptions } from './listen.ts'
 import { Sockets } from './sockets.ts'
 
@@ -30,7 +33,7 @@ export const DEFAULT_MAX_CONNECTIONS = 10_000
 
 export interface HttpOptions extends InferRouteOptions {
   /** Answers everything but plain infer requests. */
-  readonly app: { fetch(request: Request): Response | Promise<Response> }
+  readonly app: { fetch(request: Request, facts: RequestFacts): Response | Promise<Response> }
   readonly address: string
   /** 0 = any free port. */
   readonly port: number
@@ -39,10 +42,16 @@ export interface HttpOptions extends InferRouteOptions {
   readonly timeouts?: Partial<HttpTimeouts>
   readonly maxHeaderBytes?: number
   readonly maxConnections?: number
+  /** Set: HTTPS instead of HTTP. */
+  readonly tls?: HttpTls | undefined
+  /** Names that `Host` may have (`--allowed-hosts`); empty = any. */
+  readonly allowedHosts?: readonly string[]
 }
 
 export interface HttpListener {
   readonly port: number
+  /** New certificate for new connections; throws when the pair is not usable, and then changes nothing. */
+  setTls(tls: HttpTls): void
   /**
    * Stops accepting, lets requests in flight finish and closes each connection after its answer; what is left after
    * `timeoutMs` is cut. Idempotent.
@@ -55,17 +64,29 @@ export async function startHttp(options: HttpOptions): Promise<HttpListener> {
   const timeouts = { ...DEFAULT_HTTP_TIMEOUTS, ...options.timeouts }
   const sockets = new Sockets(timeouts.bodyStallMs)
   const infer = inferRoute(options, sockets)
-  const slow = getRequestListener((request) => options.app.fetch(request), {
-    overrideGlobalObjects: false,
+  const slow = getRequestListener(
+    (request, { incoming }) => options.app.fetch(request, factsOf(incoming as IncomingMessage)),
+    { overrideGlobalObjects: false },
+  )
+  const factsOf = (incoming: IncomingMessage): RequestFacts => ({
+    address: incoming.socket.remoteAddress ?? '',
+    certificate: sockets.of(incoming.socket).certificate,
+    fields: incoming.rawHeaders,
+    refusal: refusalOf(incoming),
   })
+  const isAllowedHost = createHostCheck(options.allowedHosts ?? [])
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     if (sockets.draining) response.shouldKeepAlive = false
     sockets.of(request.socket).message = request
+    if (isAllowedHost !== undefined && !isAllowedHost(request.headers.host)) {
+      refuseHost(response)
+      return
+    }
     if (!infer(request, response)) void slow(request, response)
   }
 
-  const server: Server = createServer(
-    {
+  const { server, setTls } = createHttpServer({
+    settings: {
       noDelay: true,
       keepAliveTimeout: timeouts.keepAliveMs,
       headersTimeout: timeouts.headerMs,
@@ -74,11 +95,13 @@ export async function startHttp(options: HttpOptions): Promise<HttpListener> {
       requestTimeout: 0,
       maxHeaderSize: options.maxHeaderBytes ?? DEFAULT_MAX_HEADER_BYTES,
     },
+    tls: options.tls,
+    sockets,
+    log: options.log,
     onRequest,
-  )
+  })
   server.maxHeadersCount = MAX_HEADER_FIELDS
   server.maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS
-  server.on('connection', (socket: Socket) => sockets.add(socket))
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuse(error, socket))
 
   await new Promise<void>((resolve, reject) => {
@@ -93,11 +116,20 @@ export async function startHttp(options: HttpOptions): Promise<HttpListener> {
   let closing: Promise<void> | undefined
   return {
     port: (server.address() as AddressInfo).port,
+    setTls,
     close: (timeoutMs = 30_000) => {
       closing ??= sockets.drain(server, timeoutMs)
       return closing
     },
   }
+}
+
+/** The name a page asked under is none of this server's. */
+function refuseHost(response: ServerResponse): void {
+  const body = JSON.stringify({ error: 'this host name is not served here' })
+  response.shouldKeepAlive = false
+  response.writeHead(421, { 'Content-Type': 'application/json', 'Content-Length': body.length })
+  response.end(body)
 }
 
 const REFUSALS: Readonly<Record<string, string>> = {

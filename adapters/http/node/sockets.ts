@@ -32,6 +32,8 @@ export class Connection {
   observed: IncomingMessage | null = null
   /** The listener closes: the next answer is the last on this connection. */
   last = false
+  /** What its verified client certificate is known by; '' = none. */
+  certificate = ''
 }
 
 /**
@@ -41,6 +43,7 @@ export class Connection {
 export class Sockets {
   draining = false
   readonly #sockets = new Set<KnownSocket>()
+  readonly #handshakes = new Set<Socket>()
   readonly #stallMs: number
   readonly #sweeper: NodeJS.Timeout
 
@@ -66,6 +69,17 @@ export class Sockets {
       connection.inflight.clear()
     })
     return connection
+  }
+
+  /** A connection whose TLS handshake goes on; what comes of it is added by itself. */
+  addHandshake(socket: Socket): void {
+    this.#handshakes.add(socket)
+    socket.once('close', () => this.#handshakes.delete(socket))
+  }
+
+  /** The handshake above `socket` is done: what was made of it is added by itself. */
+  endHandshake(socket: Socket): void {
+    this.#handshakes.delete(socket)
   }
 
   #sweep(): void {
@@ -106,7 +120,10 @@ export class Sockets {
         },
         Math.min(DRAIN_LINGER_MS, timeoutMs),
       )
-      const cut = setTimeout(() => server.closeAllConnections(), timeoutMs)
+      const cut = setTimeout(() => {
+        server.closeAllConnections()
+        for (const socket of this.#handshakes) socket.destroy()
+      }, timeoutMs)
       server.once('close', () => {
         clearTimeout(linger)
         clearInterval(idle)
@@ -126,5 +143,6 @@ export class Sockets {
     for (const socket of this.#sockets) {
       if ((socket[CONNECTION] as Connection).message === null) socket.destroy()
     }
+    for (const socket of this.#handshakes) socket.destroy()
   }
 }

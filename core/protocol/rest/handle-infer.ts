@@ -1,3 +1,5 @@
+import type { ForwardHeaders } from '../../access/forward-headers.ts'
+import { tailorRequest } from '../../access/tailor-request.ts'
 import type { Principal } from '../../access/types.ts'
 import { ServerError } from '../../errors.ts'
 import {
@@ -18,6 +20,7 @@ import {
 } from './content-encoding.ts'
 import { decodeInferRequest } from './decode-request.ts'
 import { parseHeaderLength } from './header-length.ts'
+import { acceptsEvents, inferEvents } from './infer-events.ts'
 import { encodeInferResponse } from './infer-response.ts'
 import { errorReply } from './replies.ts'
 import type { RouteParams } from './routes.ts'
@@ -28,6 +31,10 @@ export interface InferContext {
   readonly limits: ProtocolLimits
   /** Regions that tensors may lie in. Default: none. */
   readonly sharedMemory?: SharedMemory | undefined
+  /** Headers that become parameters of infer requests. Default: none. */
+  readonly forward?: ForwardHeaders | undefined
+  /** Answer infer requests that accept them with events (`--http-infer-stream`). Default false. */
+  readonly inferStream?: boolean | undefined
 }
 
 /** `POST …/infer`, from the unread body to the answer. Errors are thrown. */
@@ -39,8 +46,9 @@ export async function handleInfer(
 ): Promise<RestResponse> {
   const { server, limits, sharedMemory } = context
   const find = (): ServedModel => server.model(params.model ?? '', params.version ?? '')
+  const streams = context.inferStream === true && acceptsEvents(request.header('accept'))
   // Who asks for a model that is not there need not send a body.
-  checkNotDecoupled(find())
+  checkAnswerable(find(), streams)
   let body: Uint8Array
   try {
     const encoding = requestEncoding(request.header('content-encoding'))
@@ -55,14 +63,19 @@ export async function handleInfer(
   )
   // Looked up again, and used in the same turn: a model may be replaced while the body comes.
   const model = find()
-  checkNotDecoupled(model)
+  checkAnswerable(model, streams)
   const { options, format, lease } = decodeInferRequest(body, headerLength, model, limits, {
     sharedMemory,
     owner: principal.id,
   })
   let response: InferResponse | null = null
   try {
-    response = await inferOnce(model, options, request.signal)
+    const tailored = tailoredOptions(context, request, principal, options)
+    if (streams) {
+      const { signal } = request
+      return await inferEvents({ model, options: tailored, format, lease, limits, signal })
+    }
+    response = await inferOnce(model, tailored, request.signal)
     const id = options.id ?? ''
     const encoded = encodeInferResponse({ model, id, format, response, limits, lease })
     // What is still to be sent may be views on the inputs.
@@ -73,6 +86,27 @@ export async function handleInfer(
     lease?.close()
     throw error
   }
+}
+
+/** `options` with what the request's header and its sender add. */
+export function tailoredOptions(
+  { forward }: InferContext,
+  request: RestRequest,
+  principal: Principal,
+  options: InferRequestOptions,
+): InferRequestOptions {
+  const tailored = {
+    ...options,
+    parameters: options.parameters ?? null,
+    priority: options.priority ?? 0,
+    owner: '',
+  }
+  tailorRequest(tailored, principal, forward?.(request.fields?.() ?? []) ?? null)
+  return tailored
+}
+
+function checkAnswerable(model: ServedModel, streams: boolean): void {
+  if (!streams) checkNotDecoupled(model)
 }
 
 export function checkNotDecoupled(model: ServedModel): void {

@@ -1,3 +1,4 @@
+import type { AccessRefusal } from '../../access/types.ts'
 import type { Parameters } from '../../infer.ts'
 import type { RegionRef } from '../../shared-memory/types.ts'
 import type { Datatype } from '../../tensor.ts'
@@ -77,6 +78,10 @@ export interface RestRequest {
   readonly address?: string
   /** Subject or SAN URI of a verified client certificate. */
   readonly certificate?: string
+  /** Name, value, name, value, … of the header as it was sent; absent = only {@link header} is to be had. */
+  fields?(): readonly string[]
+  /** What the listener was told when it asked for this request already; it is not asked for again. */
+  readonly refusal?: AccessRefusal
 }
 
 /**
