@@ -32,6 +32,7 @@ message ModelStreamInferResponse { string error_message = 1; ModelInferResponse 
 `
 
 const { root } = protobuf.parse(PROTO, { keepCase: true })
+const ContentsType = root.lookupType('InferTensorContents')
 const RequestType = root.lookupType('ModelInferRequest')
 const ResponseType = root.lookupType('ModelInferResponse')
 const StreamType = root.lookupType('ModelStreamInferResponse')
@@ -43,8 +44,15 @@ export function request(fields: Plain): Uint8Array {
   return new Uint8Array(RequestType.encode(RequestType.fromObject(fields)).finish())
 }
 
-export function response(fields: Plain): Uint8Array {
-  return new Uint8Array(ResponseType.encode(ResponseType.fromObject(fields)).finish())
+/** The values of an input, alone. */
+export function contents(fields: Plain): Uint8Array {
+  return new Uint8Array(ContentsType.encode(ContentsType.fromObject(fields)).finish())
+}
+
+/** A length-delimited field as it stands in a message. */
+export function field(number: number, content: Uint8Array): Uint8Array {
+  const writer = protobuf.Writer.create().uint32((number << 3) | 2)
+  return new Uint8Array(writer.bytes(content).finish())
 }
 
 const PLAIN = { longs: String, bytes: String, defaults: false } as const
