@@ -151,7 +151,7 @@ export class Connection implements FrameSink, StreamOwner, RequestsOwner {
     this.#id = id
     if (type === FrameType.DATA) return this.requests.beginData(length, flags, id)
     if (type > FrameType.CONTINUATION || (type === FrameType.PRIORITY && length !== 5)) {
-      if (type === FrameType.PRIORITY) return this.#badPriority(id)
+      if (type === FrameType.PRIORITY) return this.#badPriority(id, ErrorCode.FRAME_SIZE_ERROR)
       return this.#idle() ? PayloadUse.SKIP : PayloadUse.STOP
     }
     return PayloadUse.WHOLE
@@ -181,7 +181,8 @@ export class Connection implements FrameSink, StreamOwner, RequestsOwner {
         return this.#peerSettings(bytes, start, end)
       case FrameType.PRIORITY: {
         const self = (readU32(bytes, start) & MAX_31) === this.#id
-        if (self && this.#badPriority(this.#id) === PayloadUse.STOP) return false
+        if (self && this.#badPriority(this.#id, ErrorCode.PROTOCOL_ERROR) === PayloadUse.STOP)
+          return false
         return this.#idle()
       }
       default:
@@ -193,15 +194,18 @@ export class Connection implements FrameSink, StreamOwner, RequestsOwner {
     return !this.floods.idle() || this.fail(ErrorCode.ENHANCE_YOUR_CALM, 'too many frames')
   }
 
-  /** A stream error where there is a stream, else the connection's. */
-  #badPriority(id: number): number {
+  /** A stream error, unless the stream is idle and cannot have one. */
+  #badPriority(id: number, code: number): number {
+    if (id > this.streams.lastId) {
+      this.fail(code, 'bad PRIORITY')
+      return PayloadUse.STOP
+    }
     const stream = this.streams.find(id)
-    if (stream === undefined && id <= this.streams.lastId) return PayloadUse.SKIP
-    const goesOn =
-      stream !== undefined
-        ? this.streamError(stream, ErrorCode.PROTOCOL_ERROR)
-        : this.fail(ErrorCode.PROTOCOL_ERROR, 'bad PRIORITY')
-    return goesOn ? PayloadUse.SKIP : PayloadUse.STOP
+    if (stream !== undefined) {
+      return this.streamError(stream, code) ? PayloadUse.SKIP : PayloadUse.STOP
+    }
+    this.control.reset(id, code)
+    return this.#idle() ? PayloadUse.SKIP : PayloadUse.STOP
   }
 
   #ping(bytes: Uint8Array, start: number): boolean {

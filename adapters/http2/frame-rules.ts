@@ -1,6 +1,6 @@
 import { Flag, FrameType } from './frame.ts'
 import type { HeaderAssembly } from './header-assembly.ts'
-import { MAX_CONTROL_FRAME, RECEIVE_MAX_FRAME } from './limits.ts'
+import { RECEIVE_MAX_FRAME } from './limits.ts'
 import { ErrorCode } from './types.ts'
 
 /** The frame may be read. */
@@ -32,7 +32,6 @@ export function frameError(
       return length === 4 ? FINE : ErrorCode.FRAME_SIZE_ERROR
     case FrameType.SETTINGS:
       if (id !== 0) return ErrorCode.PROTOCOL_ERROR
-      if (length > MAX_CONTROL_FRAME) return ErrorCode.ENHANCE_YOUR_CALM
       if ((flags & Flag.ACK) !== 0) return length === 0 ? FINE : ErrorCode.FRAME_SIZE_ERROR
       return length % 6 === 0 ? FINE : ErrorCode.FRAME_SIZE_ERROR
     case FrameType.PING:
@@ -40,7 +39,6 @@ export function frameError(
       return length === 8 ? FINE : ErrorCode.FRAME_SIZE_ERROR
     case FrameType.GOAWAY:
       if (id !== 0) return ErrorCode.PROTOCOL_ERROR
-      if (length > MAX_CONTROL_FRAME) return ErrorCode.ENHANCE_YOUR_CALM
       return length >= 8 ? FINE : ErrorCode.FRAME_SIZE_ERROR
     case FrameType.PUSH_PROMISE:
       return ErrorCode.PROTOCOL_ERROR

@@ -32,13 +32,8 @@ export const DEFAULT_KEEPALIVE: KeepaliveOptions = {
   maxConnectionAgeGraceMs: 0,
 }
 
-/**
- * SETTINGS_MAX_FRAME_SIZE. Bodies are passed on as they arrive, so that large frames cost nothing here and save a peer
- * the headers of small ones.
- */
-export const RECEIVE_MAX_FRAME: number = 1024 * 1024
-/** Frames but DATA and header blocks that are longer than this are an attack: none has so much to say. */
-export const MAX_CONTROL_FRAME: number = 16 * 1024
+/** SETTINGS_MAX_FRAME_SIZE: the smallest there is, which bounds what a frame that is not a body can make us hold. */
+export const RECEIVE_MAX_FRAME: number = 16 * 1024
 /** An undecoded header block may be this many times as long as the decoded list may be; what is too large gets a 431. */
 export const BLOCK_BYTES_PER_LIST_BYTE = 4
 /** CONTINUATION frames of one header block. */
