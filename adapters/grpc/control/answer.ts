@@ -6,9 +6,9 @@ import {
   type MessageShape,
   toBinary,
 } from '@bufbuild/protobuf'
-import { ServerError } from '../../../core/errors.ts'
 import type { CallContext } from '../types.ts'
 import type { Answer, ControlContext } from './types.ts'
+import { unreadable } from './wire.ts'
 
 /** A method as it is written with messages. */
 export interface AnswerSpec<I extends DescMessage, O extends DescMessage> {
@@ -30,7 +30,7 @@ export function answer<I extends DescMessage, O extends DescMessage>(
   return async (message, model, context, call) => {
     const input = parse(spec.input, message)
     // Two readers of one message must not disagree about what was authorized.
-    if (spec.model !== undefined && spec.model(input) !== model) throw unreadable(spec.input)
+    if (spec.model !== undefined && spec.model(input) !== model) throw unreadable()
     const output = await spec.run(input, context, call)
     return toBinary(spec.output, create(spec.output, output))
   }
@@ -40,10 +40,6 @@ function parse<I extends DescMessage>(schema: I, message: Uint8Array): MessageSh
   try {
     return fromBinary(schema, message, { readUnknownFields: false })
   } catch {
-    throw unreadable(schema)
+    throw unreadable()
   }
-}
-
-function unreadable(schema: DescMessage): ServerError {
-  return new ServerError('INTERNAL', `failed to parse the request as ${schema.typeName}`)
 }

@@ -10,7 +10,7 @@ import type { Answer } from './types.ts'
 
 type Settings = Readonly<Record<string, LogSettingsRequest_SettingValue>>
 
-/** The level is an int32 behind the uint32 of the message. */
+/** The level is an int32 behind the uint32 of the message: what lies above is negative there, and no level at all. */
 const MAX_LEVEL = 0x7fff_ffff
 
 /** All of a change or nothing of it; settings of other names change nothing. */
@@ -50,7 +50,7 @@ function logChange(settings: Settings): Partial<LogSettings> {
   const level = settings['log_verbose_level']?.parameterChoice
   if (level !== undefined) {
     if (level.case !== 'uint32Param') throw expected('int32', 'log_verbose_level')
-    change.log_verbose_level = Math.min(level.value, MAX_LEVEL)
+    change.log_verbose_level = level.value > MAX_LEVEL ? 0 : level.value
   }
   const format = settings['log_format']?.parameterChoice
   if (format !== undefined) {

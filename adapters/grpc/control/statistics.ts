@@ -1,5 +1,6 @@
 import { fromJson } from '@bufbuild/protobuf'
 import { statisticsJson } from '../../../core/protocol/rest/server-json.ts'
+import type { InferenceServer } from '../../../core/server-types.ts'
 import {
   ModelStatisticsRequestSchema,
   ModelStatisticsResponseSchema,
@@ -15,9 +16,16 @@ export const modelStatistics: Answer = answer({
   model: ({ name }) => name,
   run: ({ name, version }, { server }, { principal }) => {
     if (version !== '') checkVersion(server, name, version)
-    const entries = server.statistics(name, version).filter((entry) => principal.sees(entry.name))
+    const entries = statisticsOf(server, name, version).filter((entry) =>
+      principal.sees(entry.name),
+    )
     return fromJson(ModelStatisticsResponseSchema, JSON.parse(statisticsJson(entries)), {
       ignoreUnknownFields: true,
     })
   },
 })
+
+/** Of all models, all versions, whatever version is asked for. */
+function statisticsOf(server: InferenceServer, name: string, version: string) {
+  return name === '' ? server.statistics() : server.statistics(name, version)
+}

@@ -1,0 +1,90 @@
+import { readFileSync } from 'node:fs'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { controlMethods } from '../../../../adapters/grpc/control/control-methods.ts'
+import { stringField } from '../../../../adapters/grpc/control/wire.ts'
+import { ServerError } from '../../../../core/errors.ts'
+import { type Serving, serve } from '../../../helpers/serve.ts'
+import { callBytes } from './call.ts'
+
+const MESSAGES = 20_000
+const seed = Number(process.env['NEREID_SEED'] ?? Date.now() % 1_000_000)
+
+/** Uniform integers below `limit` (mulberry32). */
+function randomFrom(start: number): (limit: number) => number {
+  let state = start
+  return (limit) => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) % limit
+  }
+}
+
+const recorded: { method: string; request_base64?: string }[] = JSON.parse(
+  readFileSync(new URL('../../../fixtures/recorded/grpc.json', import.meta.url), 'utf8'),
+)
+/** A load with a config and a file, a trace setting, a log setting, a region. */
+const RICH = [
+  '12046563686f1a140a06636f6e666967120a1a087b2261223a20317d1a0e0a0866696c653a312f61120222 00',
+  '0a110a0a74726163655f7261746512030a0131',
+  '0a0e0a086c6f675f696e666f120208010a190a116c6f675f766572626f73655f6c6576656c12041004',
+  '0a01721202 2f6b180820 10',
+].map((hex) => new Uint8Array(Buffer.from(hex.replaceAll(' ', ''), 'hex')))
+const seeds = [
+  ...recorded.flatMap(({ request_base64 }) =>
+    request_base64 === undefined ? [] : [new Uint8Array(Buffer.from(request_base64, 'base64'))],
+  ),
+  ...RICH,
+]
+
+function mutated(message: Uint8Array, random: (limit: number) => number): Uint8Array {
+  const bytes = [...message.subarray(0, 512)]
+  for (let i = random(6); i >= 0; i--) {
+    const at = random(bytes.length + 1)
+    const kind = random(4)
+    if (kind === 0) bytes.splice(at, 1)
+    else if (kind === 1) bytes.splice(at, 0, random(256))
+    else if (kind === 2) bytes[Math.min(at, bytes.length)] = random(256)
+    else bytes.splice(at, 0, ...bytes.slice(at, at + random(16)))
+  }
+  return new Uint8Array(bytes)
+}
+
+let serving: Serving
+beforeAll(async () => {
+  serving = await serve({ server: { modelControlMode: 'explicit', loadModels: ['*'] } })
+})
+afterAll(() => serving.close())
+
+test(`${MESSAGES} mutated messages are answered or refused, and never with an error of our own (seed ${seed})`, async () => {
+  const random = randomFrom(seed)
+  const { server, log } = serving
+  const methods = controlMethods({ server, logControl: log, sharedMemory: null, log })
+  let answered = 0
+  for (let i = 0; i < MESSAGES; i++) {
+    const message = mutated(seeds[random(seeds.length)] as Uint8Array, random)
+    const { path } = methods[random(methods.length)]!
+    try {
+      await callBytes(methods, path, message)
+      answered++
+    } catch (error) {
+      const what = `${path} ${Buffer.from(message).toString('hex')} (seed ${seed}): ${error}`
+      expect(error, what).toBeInstanceOf(ServerError)
+      expect((error as ServerError).message, what).not.toBe('internal error')
+    }
+  }
+  expect(answered).toBeGreaterThan(MESSAGES / 20)
+  expect(answered).toBeLessThan(MESSAGES)
+})
+
+test(`every prefix of a message is read or refused (seed ${seed})`, () => {
+  for (const message of seeds) {
+    for (let end = 0; end <= Math.min(message.length, 512); end++) {
+      try {
+        expect(typeof stringField(message.subarray(0, end), 1)).toBe('string')
+      } catch (error) {
+        expect(error).toBeInstanceOf(ServerError)
+      }
+    }
+  }
+})
