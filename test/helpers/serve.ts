@@ -60,7 +60,7 @@ export async function serve(options: ServeOptions = {}): Promise<Serving> {
   const limits = { ...DEFAULT_PROTOCOL_LIMITS, ...options.limits }
   const listener = await startHttp({
     server,
-    app: createApp({ server, log, limits }),
+    app: createApp({ server, log, limits, sharedMemory: options.http?.sharedMemory }),
     log,
     limits,
     address: '127.0.0.1',
