@@ -1,4 +1,4 @@
-import { ServerError } from '../../../core/errors.ts'
+import { NO_SHARED_MEMORY } from '../../../core/shared-memory/no-shared-memory.ts'
 import type { SharedMemory } from '../../../core/shared-memory/types.ts'
 import {
   CudaSharedMemoryRegisterRequestSchema,
@@ -15,15 +15,13 @@ import {
   SystemSharedMemoryUnregisterResponseSchema,
 } from '../messages/grpc_service_pb.ts'
 import { answer } from './answer.ts'
-import type { Answer } from './types.ts'
-
-type Kind = 'system' | 'cuda'
+import type { Answer, ControlContext } from './types.ts'
 
 export const systemStatus: Answer = answer({
   input: SystemSharedMemoryStatusRequestSchema,
   output: SystemSharedMemoryStatusResponseSchema,
-  run: ({ name }, { sharedMemory }, { principal }) => {
-    const found = sharedMemory?.systemStatus(name, principal.id) ?? nothing('system', name)
+  run: ({ name }, context, { principal }) => {
+    const found = regionsOf(context).systemStatus(name, principal.id)
     const regions = found.map(({ name, key, offset, byteSize }) => {
       return [name, { name, key, offset: BigInt(offset), byteSize: BigInt(byteSize) }] as const
     })
@@ -34,8 +32,8 @@ export const systemStatus: Answer = answer({
 export const systemRegister: Answer = answer({
   input: SystemSharedMemoryRegisterRequestSchema,
   output: SystemSharedMemoryRegisterResponseSchema,
-  run: ({ name, key, offset, byteSize }, { sharedMemory }, { principal }) => {
-    present('system', sharedMemory).registerSystem({
+  run: ({ name, key, offset, byteSize }, context, { principal }) => {
+    regionsOf(context).registerSystem({
       name,
       key,
       offset: Number(offset),
@@ -49,8 +47,8 @@ export const systemRegister: Answer = answer({
 export const systemUnregister: Answer = answer({
   input: SystemSharedMemoryUnregisterRequestSchema,
   output: SystemSharedMemoryUnregisterResponseSchema,
-  run: ({ name }, { sharedMemory }, { principal }) => {
-    sharedMemory?.unregisterSystem(name, principal.id)
+  run: ({ name }, context, { principal }) => {
+    regionsOf(context).unregisterSystem(name, principal.id)
     return {}
   },
 })
@@ -58,8 +56,8 @@ export const systemUnregister: Answer = answer({
 export const cudaStatus: Answer = answer({
   input: CudaSharedMemoryStatusRequestSchema,
   output: CudaSharedMemoryStatusResponseSchema,
-  run: ({ name }, { sharedMemory }, { principal }) => {
-    const found = sharedMemory?.cudaStatus(name, principal.id) ?? nothing('cuda', name)
+  run: ({ name }, context, { principal }) => {
+    const found = regionsOf(context).cudaStatus(name, principal.id)
     const regions = found.map(({ name, deviceId, byteSize }) => {
       return [name, { name, deviceId: BigInt(deviceId), byteSize: BigInt(byteSize) }] as const
     })
@@ -70,8 +68,8 @@ export const cudaStatus: Answer = answer({
 export const cudaRegister: Answer = answer({
   input: CudaSharedMemoryRegisterRequestSchema,
   output: CudaSharedMemoryRegisterResponseSchema,
-  run: ({ name, rawHandle, deviceId, byteSize }, { sharedMemory }, { principal }) => {
-    present('cuda', sharedMemory).registerCuda({
+  run: ({ name, rawHandle, deviceId, byteSize }, context, { principal }) => {
+    regionsOf(context).registerCuda({
       name,
       rawHandle,
       byteSize: Number(byteSize),
@@ -85,19 +83,12 @@ export const cudaRegister: Answer = answer({
 export const cudaUnregister: Answer = answer({
   input: CudaSharedMemoryUnregisterRequestSchema,
   output: CudaSharedMemoryUnregisterResponseSchema,
-  run: ({ name }, { sharedMemory }, { principal }) => {
-    sharedMemory?.unregisterCuda(name, principal.id)
+  run: ({ name }, context, { principal }) => {
+    regionsOf(context).unregisterCuda(name, principal.id)
     return {}
   },
 })
 
-/** What a server without shared memory says of regions: there are none. */
-function nothing(kind: Kind, name: string): readonly never[] {
-  if (name === '') return []
-  throw new ServerError('NOT_FOUND', `Unable to find ${kind} shared memory region: '${name}'`)
-}
-
-function present(kind: Kind, sharedMemory: SharedMemory | null): SharedMemory {
-  if (sharedMemory !== null) return sharedMemory
-  throw new ServerError('UNSUPPORTED', `this server does not support ${kind} shared memory`)
+function regionsOf({ sharedMemory }: ControlContext): SharedMemory {
+  return sharedMemory ?? NO_SHARED_MEMORY
 }

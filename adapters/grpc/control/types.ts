@@ -7,7 +7,7 @@ import type { CallContext } from '../types.ts'
 export interface ControlContext {
   readonly server: InferenceServer
   readonly logControl: LogControl
-  /** null = this target has no shared memory. */
+  /** null = this target has no shared memory: there are no regions and clients may not register any. */
   readonly sharedMemory: SharedMemory | null
   readonly log: Log
 }

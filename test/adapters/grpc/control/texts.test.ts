@@ -127,6 +127,26 @@ const CASES: readonly Case[] = [
     'INVALID_ARG',
     'invalid argument for log_format, got: iso',
   ],
+  ...(['systemSharedMemoryRegister', 'cudaSharedMemoryUnregister'] as const).map(
+    (method): Case => [
+      method,
+      { name: 'r' },
+      'UNSUPPORTED',
+      "Client shared memory is disabled. Start the server with '--allow-client-shm=true' to enable.",
+    ],
+  ),
+  [
+    'systemSharedMemoryStatus',
+    { name: 'r' },
+    'NOT_FOUND',
+    "Unable to find system shared memory region: 'r'",
+  ],
+  [
+    'cudaSharedMemoryStatus',
+    { name: 'r' },
+    'NOT_FOUND',
+    "Unable to find cuda shared memory region: 'r'",
+  ],
   ['traceSetting', { modelName: 'nope' }, 'INVALID_ARG', 'Request for unknown model : nope'],
   [
     'traceSetting',
