@@ -1,6 +1,7 @@
 import { ServerError } from '../../errors.ts'
 import type { Tensor } from '../../tensor.ts'
 import { classify } from '../classification.ts'
+import type { MessageMemory } from './message-memory.ts'
 import { textSize, writeText } from './proto-text.ts'
 import { fieldSize, varintSize, writeVarint } from './proto-writer.ts'
 import { makeTemplate, templateFits } from './response-template.ts'
@@ -53,6 +54,7 @@ export function encodeStreamError(options: StreamErrorOptions): EncodedMessage {
     stream: true,
     error: options.message,
     headroom: options.headroom,
+    memory: undefined,
   })
 }
 
@@ -60,7 +62,16 @@ function encode(options: GrpcEncodeOptions, stream: boolean): EncodedMessage {
   const { response, outputs, model, memo, id, headroom, final } = options
   if (response === null) {
     const template = makeTemplate(model.name, options.requestedVersion ?? '', undefined, [])
-    return assemble({ template, id, data: [], final, stream, error: '', headroom })
+    return assemble({
+      template,
+      id,
+      data: [],
+      final,
+      stream,
+      error: '',
+      headroom,
+      memory: memo?.memory,
+    })
   }
   let template = memo?.template
   let tensors = response.outputs
@@ -72,7 +83,7 @@ function encode(options: GrpcEncodeOptions, stream: boolean): EncodedMessage {
   }
   const data: Uint8Array[] = new Array(tensors.length)
   for (let i = 0; i < tensors.length; i++) data[i] = (tensors[i] as Tensor).data
-  return assemble({ template, id, data, final, stream, error: '', headroom })
+  return assemble({ template, id, data, final, stream, error: '', headroom, memory: memo?.memory })
 }
 
 /** The output as its request wants it: classes, or no bytes because they are in shared memory. */
@@ -107,11 +118,12 @@ interface Assembly {
   readonly stream: boolean
   readonly error: string
   readonly headroom: number
+  readonly memory: MessageMemory | undefined
 }
 
 /** Puts a message together: everything but large tensors in one piece of memory. */
 function assemble(assembly: Assembly): EncodedMessage {
-  const { template, id, data, final, stream, error, headroom } = assembly
+  const { template, id, data, final, stream, error, headroom, memory } = assembly
   const { head, body } = template
   const idSize = textSize(id)
   let size = head.length + body.length + (idSize === 0 ? 0 : fieldSize(idSize))
@@ -126,7 +138,8 @@ function assemble(assembly: Assembly): EncodedMessage {
   size += finalField.length
   const errorSize = textSize(error)
   const outer = (errorSize === 0 ? 0 : fieldSize(errorSize)) + (stream ? 1 + varintSize(size) : 0)
-  const bytes = new Uint8Array(headroom + outer + size - large)
+  const allocated = headroom + outer + size - large
+  const bytes = memory === undefined ? new Uint8Array(allocated) : memory.take(allocated)
   let at = headroom
   if (errorSize > 0) {
     bytes[at++] = STREAM_ERROR_TAG

@@ -7,6 +7,7 @@ import type { ProtocolLimits } from '../limits.ts'
 import { bindInferMessage } from './decode-infer.ts'
 import { type InferMessage, parseInferMessage } from './infer-message.ts'
 import { InferScan } from './infer-scan.ts'
+import { MessageMemory } from './message-memory.ts'
 import { parseModelVersion } from './model-version.ts'
 import { readText } from './proto-text.ts'
 import type { GrpcInferRequest, GrpcOutput, ResponseMemo } from './types.ts'
@@ -28,6 +29,8 @@ import type { GrpcInferRequest, GrpcOutput, ResponseMemo } from './types.ts'
 export class InferMemo {
   readonly #options: InferMemoOptions
   readonly #scan = new InferScan()
+  readonly #memory = new MessageMemory()
+  readonly #models = new WeakMap<ServedModel, ResponseMemo>()
   readonly #entries = new Map<number, MemoEntry>()
   #generation = -1
   #last: MemoEntry | null = null
@@ -100,8 +103,21 @@ export class InferMemo {
       throw error
     }
     const { outputs, emptyFinal, lease } = bound
-    const memo = this.#learn({ read, message, bound, request, model, decoupled, generation })
+    const memo =
+      this.#learn({ read, message, bound, request, model, decoupled, generation }) ??
+      this.#responses(model, outputs)
     return { request, model, outputs, emptyFinal, lease, memo, limits }
+  }
+
+  /** The answers of a model whose requests are not remembered are alike all the same, unless classes or regions are asked for. */
+  #responses(model: ServedModel, outputs: readonly GrpcOutput[] | null): ResponseMemo | null {
+    if (outputs?.some((one) => one.classification > 0 || one.region !== null)) return null
+    let memo = this.#models.get(model)
+    if (memo === undefined) {
+      memo = { template: null, memory: this.#memory }
+      this.#models.set(model, memo)
+    }
+    return memo
   }
 
   /** The entry whose key `message` has; null also where it cannot be used. */
@@ -174,6 +190,7 @@ export class InferMemo {
       timeoutUs: request.timeoutUs,
       emptyFinal: bound.emptyFinal,
       template: null,
+      memory: this.#memory,
     }
     const hash = scan.hash(read.message)
     if (this.#entries.size >= MEMO_ENTRIES && !this.#entries.has(hash)) {
@@ -224,7 +241,7 @@ export interface BoundInfer {
   readonly emptyFinal: boolean
   /** To be closed when the last answer was encoded or none will be. */
   readonly lease: RegionLease | null
-  /** For the encoder. */
+  /** For the encoder; null = these answers have nothing in common with others. */
   readonly memo: ResponseMemo | null
   readonly limits: ProtocolLimits
 }

@@ -4,6 +4,7 @@ const TWO_32 = 0x1_0000_0000
 
 /** Bytes of `value`, a whole number from 0 to 2^53 - 1, as a varint. */
 export function varintSize(value: number): number {
+  if (value < 0x80) return 1
   let size = 1
   for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) size++
   return size
@@ -26,9 +27,12 @@ export function fieldSize(contentBytes: number): number {
   return 1 + varintSize(contentBytes) + contentBytes
 }
 
+/** What most messages need; an engine keeps arrays of this size on its own heap. */
+const FIRST_BYTES = 64
+
 /** Builds small messages whose size is not known before; field numbers are 1 to 15. */
 export class ProtoWriter {
-  #bytes = new Uint8Array(256)
+  #bytes = new Uint8Array(FIRST_BYTES)
   #at = 0
 
   varint(field: number, value: number): void {

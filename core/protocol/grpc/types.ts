@@ -2,6 +2,7 @@ import type { InferRequestOptions, InferResponse } from '../../infer.ts'
 import type { ServedModel, TensorMetadata } from '../../server-types.ts'
 import type { RegionLease, RegionRef, SharedMemory } from '../../shared-memory/types.ts'
 import type { ProtocolLimits } from '../limits.ts'
+import type { MessageMemory } from './message-memory.ts'
 
 /** An output that a request names together with how it wants it. */
 export interface GrpcOutput {
@@ -44,6 +45,8 @@ export interface EncodedMessage {
 /** What an encoder knows of the answers to requests that differ in nothing but id and raw tensors. */
 export interface ResponseMemo {
   template: ResponseTemplate | null
+  /** Where its messages are put together; absent = each in memory of its own. */
+  readonly memory?: MessageMemory
 }
 
 /** Everything of a ModelInferResponse but its id and its raw tensors. */

@@ -182,9 +182,7 @@ describe('is never remembered:', () => {
   ])('%s', (_, fields) => {
     const { ask, memo, state } = setUp()
     for (let i = 0; i < 2; i++) {
-      const { memo: remembered, lease } = ask(plain(fields))
-      expect(remembered).toBeNull()
-      lease?.close()
+      ask(plain(fields)).lease?.close()
     }
     expect([memo.size, state.checks]).toEqual([0, 2])
   })
@@ -226,6 +224,20 @@ describe('the memo', () => {
       id: '9',
     })
     expect(state.lookups).toBe(1)
+  })
+
+  it('shares what is known of a model’s answers, unless classes or regions are asked for', () => {
+    const { ask } = setUp({ checksContent: true })
+    const { memo } = ask(plain())
+    expect(memo).not.toBeNull()
+    expect(ask(plain({ outputs: [{ name: 'O' }] })).memo).toBe(memo)
+    const classes = { classification: { int64_param: 1 } }
+    expect(ask(plain({ outputs: [{ name: 'O', parameters: classes }] })).memo).toBeNull()
+    const parameters = {
+      shared_memory_region: { string_param: 'r' },
+      shared_memory_byte_size: { int64_param: 4 },
+    }
+    expect(ask(plain({ outputs: [{ name: 'O', parameters }] })).memo).toBeNull()
   })
 
   it('tells of the version first, then of the model, then of what the request says', () => {
