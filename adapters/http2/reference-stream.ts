@@ -33,6 +33,7 @@ class ReferenceHead implements RequestHead {
       else fields.push(name, value)
     }
     this.fields = fields
+    if (this.authority === '') this.authority = this.get('host') ?? ''
   }
 
   get(name: string): string | undefined {

@@ -9,9 +9,10 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
-import { createSecureContext, TLSSocket, Server as TlsServer } from 'node:tls'
+import { TLSSocket, Server as TlsServer } from 'node:tls'
 import { REFERENCE_STREAM_WINDOW, ReferenceStream } from './reference-stream.ts'
-import type { Http2Server, PeerInfo, StartHttp2, TlsMaterial } from './types.ts'
+import { certificateName, tlsOptions } from './tls.ts'
+import type { Http2Server, PeerInfo, StartHttp2 } from './types.ts'
 
 /**
  * The contract on `node:http2`, plain or with TLS: slower, but by others, so that what both transports do alike is right.
@@ -27,9 +28,7 @@ export const startReferenceHttp2: StartHttp2 = async (options) => {
   }
   const shared = { settings, maxHeaderListPairs: limits.maxHeaderFields ?? 100 }
   const server: NodeServer | Http2SecureServer =
-    tls === undefined
-      ? createServer(shared)
-      : createSecureServer({ ...shared, ...context(tls), requestCert: tls.clientCa !== undefined })
+    tls === undefined ? createServer(shared) : createSecureServer({ ...shared, ...tlsOptions(tls) })
   server.maxConnections = limits.maxConnections ?? 10_000
 
   const sockets = new Set<Socket>()
@@ -76,11 +75,7 @@ export const startReferenceHttp2: StartHttp2 = async (options) => {
     },
     setTls(material) {
       if (!(server instanceof TlsServer)) throw new Error('this listener has no TLS')
-      if ((material.clientCa === undefined) !== (tls?.clientCa === undefined)) {
-        throw new Error('whether clients present a certificate cannot change')
-      }
-      createSecureContext(context(material))
-      server.setSecureContext(context(material))
+      server.setSecureContext(tlsOptions(material))
     },
     close(timeoutMs) {
       closing ??= closeAll(server, sockets, sessions, timeoutMs)
@@ -105,18 +100,9 @@ async function closeAll(
   clearTimeout(cut)
 }
 
-function context(tls: TlsMaterial) {
-  const bytes = (one: Uint8Array | string) => (typeof one === 'string' ? one : Buffer.from(one))
-  const ca = tls.clientCa === undefined ? {} : { ca: bytes(tls.clientCa) }
-  return { cert: bytes(tls.cert), key: bytes(tls.key), ...ca, minVersion: 'TLSv1.2' as const }
-}
-
 function peerOf(session: ServerHttp2Session): PeerInfo {
   const { socket } = session
   const address = socket.remoteAddress ?? ''
   if (!(socket instanceof TLSSocket)) return { address, tls: false, certificate: '' }
-  const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined
-  const uri = /(?:^|, )URI:([^,"]+)/.exec(certificate?.subjectAltName ?? '')?.[1]
-  const subject = certificate?.subject.split('\n').join(', ')
-  return { address, tls: true, certificate: uri ?? subject ?? '' }
+  return { address, tls: true, certificate: certificateName(socket) }
 }

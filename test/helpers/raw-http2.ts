@@ -152,16 +152,15 @@ export class RawHttp2 {
 
 const MAX_KEPT = 10_000
 
+export interface RawHttp2Options {
+  /** Sent after the preface; null = not even the preface. */
+  readonly settings?: Uint8Array | null
+  /** Whether the peer's SETTINGS are acknowledged; default true. */
+  readonly acknowledge?: boolean
+}
+
 /** Connects to a plain HTTP/2 port of this machine. */
-export async function rawHttp2(
-  port: number,
-  options: {
-    /** Sent after the preface; null = not even the preface. */
-    readonly settings?: Uint8Array | null
-    /** Whether the peer's SETTINGS are acknowledged; default true. */
-    readonly acknowledge?: boolean
-  } = {},
-): Promise<RawHttp2> {
+export async function rawHttp2(port: number, options: RawHttp2Options = {}): Promise<RawHttp2> {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true })
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', resolve)
