@@ -4,6 +4,7 @@ import { metricsSetting, parseBoolean } from './flag-values.ts'
 export interface MetricsConfig {
   readonly counterLatencies: boolean
   readonly summaryLatencies: boolean
+  readonly histogramLatencies: boolean
   readonly summaryQuantiles: readonly number[]
   readonly warnings: readonly string[]
 }
@@ -15,6 +16,7 @@ export const DEFAULT_QUANTILES: readonly number[] = [0.5, 0.9, 0.95, 0.99, 0.999
 export function metricsConfig(values: readonly string[]): MetricsConfig {
   let counterLatencies = true
   let summaryLatencies = false
+  let histogramLatencies = false
   let summaryQuantiles = DEFAULT_QUANTILES
   const warnings: string[] = []
   for (const text of values) {
@@ -30,16 +32,13 @@ export function metricsConfig(values: readonly string[]): MetricsConfig {
         summaryQuantiles = parseQuantiles(value)
         break
       case 'histogram_latencies':
-        parseBoolean(value)
-        warnings.push(
-          '--metrics-config histogram_latencies concerns decoupled models only and has no effect yet',
-        )
+        histogramLatencies = parseBoolean(value)
         break
       default:
         warnings.push(`--metrics-config ${key} is not a known setting and has no effect`)
     }
   }
-  return { counterLatencies, summaryLatencies, summaryQuantiles, warnings }
+  return { counterLatencies, summaryLatencies, histogramLatencies, summaryQuantiles, warnings }
 }
 
 /** `0.5:0.05,0.9:0.01`: quantiles and the errors Triton allows them. */

@@ -26,6 +26,7 @@ export type ModelFamilyKey =
   | 'requestHistogram'
   | 'queueHistogram'
   | 'computeHistogram'
+  | 'firstResponse'
 
 /** The one table of the families per model version, in the order they are printed. Labels: see `modelLabels`. */
 export const MODEL_FAMILIES: Readonly<Record<ModelFamilyKey, Family>> = {
@@ -93,6 +94,11 @@ export const MODEL_FAMILIES: Readonly<Record<ModelFamilyKey, Family>> = {
     name: 'nereid_inference_queue_duration_seconds',
     type: 'histogram',
     help: 'Time a request waited in its queue',
+  },
+  firstResponse: {
+    name: 'nv_inference_first_response_histogram_ms',
+    type: 'histogram',
+    help: 'Duration from request to first response in milliseconds',
   },
   computeHistogram: {
     name: 'nereid_inference_compute_duration_seconds',

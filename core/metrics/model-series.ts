@@ -18,6 +18,8 @@ export interface FamilySamples {
 export interface ModelSeriesOptions {
   /** `--metrics-config counter_latencies`. Default true. */
   readonly counterLatencies?: boolean
+  /** `--metrics-config histogram_latencies`. Default false. */
+  readonly histogramLatencies?: boolean
 }
 
 /** `metric_tags` beyond this many of a model are left out. */
@@ -60,6 +62,7 @@ export function modelSeries(
   const families: FamilySamples[] = []
   for (const [key, family] of Object.entries(MODEL_FAMILIES) as [ModelFamilyKey, Family][]) {
     if (options.counterLatencies === false && COUNTER_LATENCIES.has(key)) continue
+    if (options.histogramLatencies !== true && key === 'firstResponse') continue
     const samples = all.flatMap((model) => READERS[key](model))
     if (samples.length > 0) families.push({ family, samples })
   }
@@ -91,7 +94,26 @@ const READERS: Readonly<Record<ModelFamilyKey, (model: ServedModel) => Sample[]>
   loadSeconds: single((model) => model.stats.loadSeconds),
   requestHistogram: (model) => buckets(model, model.stats.requestHistogram),
   queueHistogram: (model) => buckets(model, model.stats.queueHistogram),
+  firstResponse: firstResponseBuckets,
   computeHistogram: (model) => buckets(model, model.stats.computeHistogram),
+}
+
+/** Only decoupled models have it. */
+function firstResponseBuckets(model: ServedModel): Sample[] {
+  const histogram = model.stats.firstResponse
+  if (histogram === null) return []
+  const labels = modelLabels(model)
+  const { boundsMs, counts } = histogram
+  const samples: Sample[] = []
+  let cumulative = 0
+  for (let i = 0; i < counts.length; i++) {
+    cumulative += counts[i] as number
+    const le = i === boundsMs.length ? '+Inf' : String(boundsMs[i])
+    samples.push({ labels: { ...labels, le }, value: cumulative, suffix: '_bucket' })
+  }
+  samples.push({ labels, value: histogram.sumMs, suffix: '_sum' })
+  samples.push({ labels, value: histogram.count, suffix: '_count' })
+  return samples
 }
 
 /** Cumulative buckets in seconds, `+Inf`, sum and count. */

@@ -66,7 +66,8 @@ function toRecorded(answer: RawAnswer): RecordedAnswer {
   const head = length === null ? body : body.subarray(0, Number(length))
   return {
     status: answer.status,
-    content_type: headerOf(answer, 'content-type'),
+    // Recorded without its parameters.
+    content_type: headerOf(answer, 'content-type')?.split(';')[0] ?? null,
     content_encoding: encoding,
     json: head.length === 0 ? null : jsonOrText(head.toString()),
     binary_base64: length === null ? null : body.subarray(Number(length)).toString('base64'),

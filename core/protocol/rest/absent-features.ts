@@ -17,11 +17,6 @@ interface AbsentContext {
   readonly server: InferenceServer
 }
 
-export function generate({ server }: AbsentContext, { model, version }: RouteParams): RestResponse {
-  server.model(model ?? '', version ?? '')
-  throw new ServerError('UNSUPPORTED', 'this server does not support the generate extension')
-}
-
 export function traceSetting(
   { server }: AbsentContext,
   { model }: RouteParams,

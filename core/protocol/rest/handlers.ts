@@ -7,8 +7,10 @@ import {
 } from '../../access/types.ts'
 import { ServerError } from '../../errors.ts'
 import type { LogControl } from '../../server-types.ts'
-import { generate, traceSetting } from './absent-features.ts'
+import { traceSetting } from './absent-features.ts'
+import { handleGenerate, handleGenerateStream } from './generate.ts'
 import { handleInfer, type InferContext } from './handle-infer.ts'
+import { INFER_STREAM_EXTENSION } from './infer-events.ts'
 import { loggingJson, parseLoggingBody } from './logging-body.ts'
 import { matchRoute, type RouteMatch } from './match-route.ts'
 import { emptyReply, errorReply, healthReply, jsonReply, refusal, refusedReply } from './replies.ts'
@@ -29,6 +31,7 @@ import {
   unregisterCuda,
   unregisterSystem,
 } from './shared-memory-routes.ts'
+import { whenEnded } from './stream-end.ts'
 import type { RestRequest, RestResponse } from './types.ts'
 
 export interface RestOptions extends InferContext {
@@ -51,7 +54,8 @@ type OperationHandler = (
 const HANDLERS: Readonly<Record<RestOperation, OperationHandler>> = {
   'server-live': ({ server }) => healthReply(server.live()),
   'server-ready': ({ server }) => healthReply(server.ready()),
-  'server-metadata': ({ server }) => jsonReply(serverMetadataJson(server)),
+  'server-metadata': ({ server, inferStream }) =>
+    jsonReply(serverMetadataJson(server, inferStream === true ? [INFER_STREAM_EXTENSION] : [])),
   'model-ready': ({ server }, { model = '', version = '' }) => {
     if (server.modelReady(model, version)) return healthReply(true)
     throw new ServerError('INVALID_ARG', 'Model version not ready')
@@ -60,16 +64,18 @@ const HANDLERS: Readonly<Record<RestOperation, OperationHandler>> = {
     jsonReply(modelMetadataJson(server.modelMetadata(model, version))),
   'model-config': ({ server }, { model = '', version = '' }) =>
     jsonReply(modelConfigJson(server.modelConfig(model, version))),
-  'model-stats': ({ server }, { model, version }) =>
-    jsonReply(statisticsJson(server.statistics(model, version))),
+  'model-stats': ({ server }, { model, version }, _request, principal) =>
+    jsonReply(statisticsJson(visible(server.statistics(model, version), principal))),
   infer: handleInfer,
   logging: async ({ logControl, limits }, _params, request) => {
     if (request.method === 'GET') return jsonReply(loggingJson(logControl.get()))
     const change = parseLoggingBody(await request.body(), limits)
     return jsonReply(loggingJson(logControl.set(change)))
   },
-  'repository-index': async ({ server, limits }, _params, request) =>
-    jsonReply(indexJson(await server.index(parseIndexBody(await request.body(), limits)))),
+  'repository-index': async ({ server, limits }, _params, request, principal) => {
+    const entries = await server.index(parseIndexBody(await request.body(), limits))
+    return jsonReply(indexJson(visible(entries, principal)))
+  },
   'model-load': async ({ server, limits }, { model = '', repository }, request) => {
     checkNoRepository(repository)
     await server.load(model, parseLoadBody(await request.body(), limits))
@@ -80,8 +86,8 @@ const HANDLERS: Readonly<Record<RestOperation, OperationHandler>> = {
     await server.unload(model, parseUnloadBody(await request.body(), limits))
     return emptyReply()
   },
-  generate,
-  'generate-stream': generate,
+  generate: handleGenerate,
+  'generate-stream': handleGenerateStream,
   'trace-setting': traceSetting,
   'system-shm-status': systemStatus,
   'system-shm-register': registerSystem,
@@ -97,9 +103,13 @@ export function createRestHandler(options: RestOptions): RestHandler {
     const match = matchRoute(request.method, request.path)
     if (typeof match === 'number') return refusal(match)
     try {
-      const principal = authorizeRest(options.access, match, request)
+      const principal = request.refusal ?? authorizeRest(options.access, match, request)
       if (isRefusal(principal)) return refusedReply(principal)
-      return await HANDLERS[match.operation](options, match.params, request, principal)
+      const full = principal.enter?.() ?? null
+      if (full !== null) return refusedReply(full)
+      return await leaving(principal, () =>
+        HANDLERS[match.operation](options, match.params, request, principal),
+      )
     } catch (error) {
       if (!(error instanceof ServerError) || error.cause !== undefined) {
         options.onInternalError?.(error, match)
@@ -107,6 +117,29 @@ export function createRestHandler(options: RestOptions): RestHandler {
       return errorReply(error)
     }
   }
+}
+
+/** Runs `handle` and gives the principal's place back when its answer is made, or when the stream of it has ended. */
+async function leaving(
+  principal: Principal,
+  handle: () => RestResponse | Promise<RestResponse>,
+): Promise<RestResponse> {
+  const leave = principal.leave?.bind(principal)
+  if (leave === undefined) return handle()
+  let reply: RestResponse | undefined
+  try {
+    reply = await handle()
+  } finally {
+    if (reply?.stream === undefined) leave()
+  }
+  return reply.stream === undefined ? reply : { ...reply, stream: whenEnded(reply.stream, leave) }
+}
+
+function visible<T extends { readonly name: string }>(
+  entries: readonly T[],
+  principal: Principal,
+): readonly T[] {
+  return principal === ANYBODY ? entries : entries.filter(({ name }) => principal.sees(name))
 }
 
 /** Asks `access` about a request over HTTP. */

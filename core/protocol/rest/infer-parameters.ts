@@ -99,7 +99,7 @@ function parseSequenceId(value: JsonValue, limits: ProtocolLimits): bigint | str
   return id
 }
 
-function parseCustom(key: string, value: JsonValue, limits: ProtocolLimits): ParameterValue {
+export function parseCustom(key: string, value: JsonValue, limits: ProtocolLimits): ParameterValue {
   if (typeof value === 'string') {
     const bytes = utf8Length(value, limits.stringParameterBytes)
     if (bytes > limits.stringParameterBytes) {

@@ -1,4 +1,4 @@
-import type { InferResponse, Parameters } from '../../infer.ts'
+import type { InferResponse, Parameters, ParameterValue } from '../../infer.ts'
 import type { ServedModel } from '../../server-types.ts'
 import { unknownRegion } from '../../shared-memory/errors.ts'
 import type { RegionLease } from '../../shared-memory/types.ts'
@@ -87,11 +87,12 @@ function parametersText(parameters: Parameters | undefined): string {
   if (parameters === undefined || parameters.size === 0) return ''
   const members: string[] = []
   for (const [key, value] of parameters) {
-    let text: string
-    if (typeof value === 'string') text = quote(value)
-    else if (typeof value === 'number') text = doubleText(value)
-    else text = String(value)
-    members.push(`${quote(key)}:${text}`)
+    members.push(`${quote(key)}:${parameterText(value)}`)
   }
   return `"parameters":{${members.join(',')}},`
+}
+
+export function parameterText(value: ParameterValue): string {
+  if (typeof value === 'string') return quote(value)
+  return typeof value === 'number' ? doubleText(value) : String(value)
 }

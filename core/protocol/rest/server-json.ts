@@ -6,12 +6,14 @@ import type {
   ModelMetadata,
   ModelStatisticsEntry,
 } from '../../server-types.ts'
-import type { Duration } from '../../stats.ts'
+import type { Duration, ResponseStats } from '../../stats.ts'
 
 /** The answers of the read-only routes. Members in Triton's order. */
 
-export function serverMetadataJson(server: InferenceServer): string {
-  return JSON.stringify({ name: server.id, version: server.version, extensions: server.extensions })
+/** `more`: extensions that this front end adds. */
+export function serverMetadataJson(server: InferenceServer, more: readonly string[] = []): string {
+  const extensions = [...server.extensions, ...more]
+  return JSON.stringify({ name: server.id, version: server.version, extensions })
 }
 
 export function modelMetadataJson(metadata: ModelMetadata): string {
@@ -66,8 +68,7 @@ function modelStatistics({ name, version, stats }: ModelStatisticsEntry): object
       cache_hit: duration(stats.cacheHit),
       cache_miss: duration(stats.cacheMiss),
     },
-    // Filled by decoupled models only.
-    response_stats: {},
+    response_stats: responseStatistics(stats.responses),
     batch_stats: batches.map(([size, batch]) => ({
       batch_size: size,
       compute_input: duration(batch.computeInput),
@@ -76,6 +77,23 @@ function modelStatistics({ name, version, stats }: ModelStatisticsEntry): object
     })),
     memory_usage: [],
   }
+}
+
+/** By the place of a response in its stream; decoupled models only. */
+function responseStatistics(responses: readonly ResponseStats[]): object {
+  return Object.fromEntries(
+    responses.map((response, index) => [
+      String(index),
+      {
+        compute_infer: duration(response.computeInfer),
+        compute_output: duration(response.computeOutput),
+        success: duration(response.success),
+        fail: duration(response.fail),
+        empty_response: duration(response.emptyResponse),
+        cancel: duration(response.cancel),
+      },
+    ]),
+  )
 }
 
 function duration(value: Duration): { count: number; ns: number } {

@@ -22,6 +22,7 @@ export const CLIENT_MISTAKES: readonly RegExp[] = [
   /^Unable to (parse|set) '/,
   /^Unable to parse JSON bytes array: /,
   /^failed to get request params\.: /,
+  /^(Expected JSON object for|Converting) keyword: /,
   /^attempt to (access|get) /,
   /^unexpected error on creating Triton parameter$/,
 ]

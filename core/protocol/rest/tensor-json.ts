@@ -2,8 +2,8 @@ import { ServerError } from '../../errors.ts'
 import { DATATYPE_SIZES, elementCount, type Tensor } from '../../tensor.ts'
 import { doubleText, type JsonWriter } from './json-writer.ts'
 
-/** Writes the elements of `tensor`, flat, as a JSON array. */
-export function writeTensorData(writer: JsonWriter, tensor: Tensor): void {
+/** Writes the elements of `tensor`, flat, as a JSON array; with `list` false without its brackets. */
+export function writeTensorData(writer: JsonWriter, tensor: Tensor, list = true): void {
   const { datatype, name } = tensor
   if (datatype === 'FP16' || datatype === 'BF16') {
     throw new ServerError(
@@ -13,7 +13,9 @@ export function writeTensorData(writer: JsonWriter, tensor: Tensor): void {
   }
   const count = elementCount(tensor.shape)
   if (datatype === 'BYTES') {
+    if (list) writer.text('[')
     writeStrings(writer, tensor, count)
+    if (list) writer.text(']')
     return
   }
   const size = DATATYPE_SIZES[datatype]
@@ -25,7 +27,8 @@ export function writeTensorData(writer: JsonWriter, tensor: Tensor): void {
   }
   // Views may start anywhere; typed arrays want their own alignment.
   const data = tensor.data.byteOffset % size === 0 ? tensor.data : tensor.data.slice()
-  writer.text(`[${numbersText(tensor, data, count)}]`)
+  const numbers = numbersText(tensor, data, count)
+  writer.text(list ? `[${numbers}]` : numbers)
 }
 
 function numbersText(tensor: Tensor, data: Uint8Array, count: number): string {
@@ -102,7 +105,6 @@ function writeStrings(writer: JsonWriter, tensor: Tensor, count: number): void {
   const { data } = tensor
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength)
   let at = 0
-  writer.text('[')
   for (let i = 0; i < count; i++) {
     const length = at + 4 <= data.length ? view.getUint32(at, true) : -1
     if (length < 0 || at + 4 + length > data.length) {
@@ -115,5 +117,4 @@ function writeStrings(writer: JsonWriter, tensor: Tensor, count: number): void {
     writer.string(data.subarray(at + 4, at + 4 + length))
     at += 4 + length
   }
-  writer.text(']')
 }
