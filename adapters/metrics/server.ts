@@ -1,6 +1,7 @@
-import { createServer, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { performance } from 'node:perf_hooks'
+import type { AccessRefusal, Caller } from '../../core/access/types.ts'
 import { messageOf } from '../../core/errors.ts'
 import type { Log } from '../../core/platform.ts'
 
@@ -18,6 +19,8 @@ export interface MetricsServerOptions {
   /** 0 = any free port. */
   readonly port: number
   readonly log: Log
+  /** Asked before metrics are given (`--metrics-require-key`). Default: they are for everybody. */
+  readonly authorize?: ((caller: Caller) => AccessRefusal | null) | undefined
 }
 
 export interface MetricsServer {
@@ -71,7 +74,9 @@ export async function startMetricsServer(options: MetricsServerOptions): Promise
       if (request.method !== 'GET') {
         send(response, 405, 'text/plain', '{"error":"Method Not Allowed"}')
       } else if (request.url?.split('?', 1)[0] === '/metrics') {
-        void answer(response)
+        const refusal = options.authorize?.(callerOf(request)) ?? null
+        if (refusal === null) void answer(response)
+        else refuse(response, refusal)
       } else {
         send(response, 200, 'text/plain; charset=utf-8', '')
       }
@@ -98,6 +103,29 @@ export async function startMetricsServer(options: MetricsServerOptions): Promise
       return closing
     },
   }
+}
+
+function callerOf({ headers, socket }: IncomingMessage): Caller {
+  return {
+    door: 'http',
+    address: socket.remoteAddress ?? '',
+    certificate: '',
+    header(name) {
+      const value = headers[name]
+      return Array.isArray(value) ? value.join(', ') : value
+    },
+  }
+}
+
+const REFUSED = { restricted: 403, unauthenticated: 401, forbidden: 403, limited: 429 } as const
+
+function refuse(response: ServerResponse, refusal: AccessRefusal): void {
+  if (refusal.kind === 'unauthenticated') response.setHeader('WWW-Authenticate', 'Bearer')
+  if (refusal.retryAfterSecs !== undefined) {
+    response.setHeader('Retry-After', refusal.retryAfterSecs)
+  }
+  const body = JSON.stringify({ error: refusal.message })
+  send(response, REFUSED[refusal.kind], 'application/json', body)
 }
 
 function send(response: ServerResponse, status: number, type: string, body: string): void {
