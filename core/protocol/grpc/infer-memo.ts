@@ -163,11 +163,11 @@ export class InferMemo {
   /** Remembers a request of which nothing but id and raw tensors will change, and nothing depends on the bytes. */
   #learn(checked: Checked): MemoEntry | null {
     const { read, message, bound, request, model, decoupled, generation } = checked
-    if (model.checksContent || generation !== this.#generation || !isPlain(message, bound))
-      return null
+    if (model.checksContent || generation !== this.#generation || !isPlain(bound)) return null
     const { server } = this.#options
     const scan = this.#scan
     if (server.generation !== generation || !scan.scan(read.message)) return null
+    // Inputs by value or in shared memory have no raw tensor.
     if (scan.keySize > MEMO_KEY_BYTES || scan.rawCount !== message.inputs.length) return null
     const slots: MemoSlot[] = []
     for (const { name, datatype, shape, data } of request.inputs) {
@@ -282,10 +282,9 @@ interface Checked {
   readonly generation: number
 }
 
-function isPlain(message: InferMessage, { options, lease }: GrpcInferRequest): boolean {
+function isPlain({ options, lease }: GrpcInferRequest): boolean {
   if (lease !== null || options.parameters !== null || options.sequenceId !== 0n) return false
-  if (options.sequenceStart === true || options.sequenceEnd === true) return false
-  return message.inputs.every((input) => input.contents === null)
+  return options.sequenceStart !== true && options.sequenceEnd !== true
 }
 
 function decoupledRefusal(): ServerError {

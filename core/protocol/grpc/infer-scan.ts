@@ -58,7 +58,7 @@ export class InferScan {
       } else if (raw > 0) {
         return false
       } else if (tag === ID) {
-        if (this.idEnd > 0) return false
+        // The last of several counts; the others are part of the key.
         this.idStart = start
         this.idAt = pos
         this.idEnd = pos + size

@@ -3,8 +3,9 @@ import { decodeInferRequest } from '../../../../core/protocol/grpc/decode-infer.
 import { MAX_NAME_BYTES } from '../../../../core/protocol/grpc/infer-message.ts'
 import type { GrpcInferRequest } from '../../../../core/protocol/grpc/types.ts'
 import { DEFAULT_PROTOCOL_LIMITS as LIMITS } from '../../../../core/protocol/limits.ts'
+import { utf8 } from '../rest/fake-server.ts'
 import { fakeSharedMemory } from './fake-shared-memory.ts'
-import { failure, request } from './schema.ts'
+import { contents, failure, field, request } from './schema.ts'
 
 type Fields = Record<string, unknown>
 
@@ -318,6 +319,18 @@ describe('limits', () => {
   })
 })
 
+it('values come in 16 pieces at most', () => {
+  const piece = field(5, contents({ int_contents: [1] }))
+  const message = (pieces: number): Uint8Array => {
+    const parts = [field(1, utf8('A')), field(2, utf8('INT32')), ...new Array(pieces).fill(piece)]
+    return field(5, new Uint8Array(Buffer.concat(parts)))
+  }
+  expect(decodeInferRequest(message(16), CONTEXT).options.inputs[0]?.data).toHaveLength(64)
+  expect(failure(() => decodeInferRequest(message(17), CONTEXT))).toBe(
+    'INVALID_ARG: tensor contents in too many pieces',
+  )
+})
+
 describe('malformed bytes', () => {
   const message = request(plain())
   const more = (...bytes: number[]): Uint8Array => new Uint8Array([...message, ...bytes])
@@ -331,6 +344,8 @@ describe('malformed bytes', () => {
     ['an end without group', more(0xa4, 6)],
     ['wire type 7', more(0x4f)],
     ['a varint of eleven bytes', more(0x40, ...new Array(10).fill(0xff), 1)],
+    ['a group with another’s end', more(0xa3, 6, 0xac, 6)],
+    ['a packed varint cut short', more(0x2a, 5, 0x2a, 3, 0x12, 1, 0x80)],
     ['contents cut short', more(0x2a, 5, 0x2a, 3, 0x32, 1, 0)],
   ])('are no message: %s', (_, bytes) => {
     expect(failure(() => decodeInferRequest(bytes, CONTEXT))).toMatch(/^ProtoError: /)

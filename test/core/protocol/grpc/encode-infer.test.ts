@@ -6,6 +6,7 @@ import {
   encodeStreamError,
   encodeStreamResponse,
 } from '../../../../core/protocol/grpc/encode-infer.ts'
+import { MessageMemory } from '../../../../core/protocol/grpc/message-memory.ts'
 import type { GrpcEncodeOptions } from '../../../../core/protocol/grpc/types.ts'
 import { DEFAULT_PROTOCOL_LIMITS as LIMITS } from '../../../../core/protocol/limits.ts'
 import type { Tensor } from '../../../../core/tensor.ts'
@@ -137,6 +138,21 @@ describe('a template', () => {
         expect(whole(encodeInferResponse(options(response, { id, memo })))).toEqual(plain)
         expect(memo.template).not.toBeNull()
       }
+    }
+  })
+
+  it('keeps messages apart that share memory', () => {
+    const memo = { template: null, memory: new MessageMemory() }
+    const messages = Array.from({ length: 2000 }, (_, i) => {
+      const response = { outputs: [tensor('X', new Uint8Array([i, i >> 8]))] }
+      return encodeInferResponse(options(response, { id: String(i), memo, headroom: 5 }))
+    })
+    for (const [i, { parts }] of messages.entries()) {
+      expect(parts[0]?.subarray(0, 5)).toEqual(new Uint8Array(5))
+      expect(readResponse(parts[0]!.subarray(5))).toMatchObject({
+        id: String(i),
+        raw_output_contents: [Buffer.from([i, i >> 8]).toString('base64')],
+      })
     }
   })
 

@@ -144,10 +144,30 @@ describe('a repeated request', () => {
     expect(failure(() => memo.read(bad))).toMatch(/^ProtoError/)
   })
 
+  it('has its meaning whatever the order of its fields', () => {
+    const { ask, make } = setUp()
+    ask(plain())
+    const outputs = request({ outputs: [{ name: 'O' }] })
+    const id = (text: string): Uint8Array => request({ id: text })
+    for (const pieces of [
+      [plain(), outputs],
+      [outputs, plain()],
+      [id('1'), plain({ id: '2' })],
+      [plain(), id('3')],
+      [id('4'), outputs, id('5'), plain()],
+    ]) {
+      const message = new Uint8Array(Buffer.concat(pieces))
+      const expected = seen(ask(message, false, make()))
+      expect(seen(ask(message))).toEqual(expected)
+      expect(seen(ask(message))).toEqual(expected)
+    }
+  })
+
   it('is looked up again when the models changed, also between its two steps', () => {
     const { ask, memo, state } = setUp()
     ask(plain())
     state.generation++
+    ask(plain())
     ask(plain())
     expect([state.checks, memo.size]).toEqual([2, 1])
     const read = memo.read(plain())
