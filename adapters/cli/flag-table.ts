@@ -1,4 +1,6 @@
 import type { Flag, FlagGroup } from './flag-types.ts'
+import { ACCESS_GROUP } from './flags/access.ts'
+import { GRPC_GROUP } from './flags/grpc.ts'
 import { HTTP_GROUP, LIMIT_GROUP, METRICS_GROUP } from './flags/http.ts'
 import { DEPRECATED_GROUP, LATER_GROUPS } from './flags/later.ts'
 import { BACKEND_GROUP, LOG_GROUP, REPOSITORY_GROUP, SERVER_GROUP } from './flags/server.ts'
@@ -10,7 +12,9 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
   LOG_GROUP,
   REPOSITORY_GROUP,
   HTTP_GROUP,
+  GRPC_GROUP,
   METRICS_GROUP,
+  ACCESS_GROUP,
   BACKEND_GROUP,
   LIMIT_GROUP,
   SHARED_MEMORY_GROUP,

@@ -1,3 +1,4 @@
+import { forwardHeaders } from '../../core/access/forward-headers.ts'
 import type { Restriction } from '../../core/access/restrictions.ts'
 import { type Flag, FlagError } from './flag-types.ts'
 
@@ -113,6 +114,27 @@ export function parseRestriction(flag: string, what: string, text: string): Rest
   return { apis, key: text.slice(colon + 1, equals), value: text.slice(equals + 1) }
 }
 
+/** All occurrences of a flag of {@link parseRestriction}: no API may be in two of them. */
+export function parseRestrictions(
+  flag: string,
+  what: string,
+  values: readonly string[],
+): readonly Restriction[] {
+  const seen = new Set<string>()
+  return values.map((text) => {
+    const restriction = parseRestriction(flag, what, text)
+    for (const api of restriction.apis) {
+      if (seen.has(api)) {
+        throw new FlagError(
+          `restricted ${what} '${api}' can not be specified in multiple config groups`,
+        )
+      }
+      seen.add(api)
+    }
+    return restriction
+  })
+}
+
 /** `<device>:<amount>`. */
 export function checkPair(text: string): void {
   const parts = text.split(':')
@@ -144,10 +166,10 @@ export function checkPortRange(text: string): void {
   }
 }
 
-/** A regular expression as JavaScript reads it; RE2's `(?i)` and `(?-i)` in front are taken off. */
+/** A pattern of header names, in RE2's syntax. */
 export function checkPattern(text: string): void {
   try {
-    new RegExp(text.replace(/^\(\?-?i\)/, ''))
+    forwardHeaders(text)
   } catch (error) {
     throw new FlagError(error instanceof Error ? error.message : String(error))
   }

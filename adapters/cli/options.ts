@@ -22,8 +22,24 @@ export interface ServeOptions {
   readonly backendConfig: ReadonlyMap<string, ReadonlyMap<string, string>>
   readonly onnxRuntime: 'ffi' | 'node'
   readonly http: HttpFlags
+  readonly grpc: GrpcFlags
   readonly metrics: MetricsFlags
   readonly sharedMemory: SharedMemoryFlags
+  readonly access: AccessFlags
+}
+
+/** Who is let in, and by which door. '' and empty = not asked for. */
+export interface AccessFlags {
+  readonly authFile: string
+  readonly metricsRequireKey: boolean
+  /** Paths of PEM files; `ca` '' = clients need no certificate. */
+  readonly httpTls: { readonly cert: string; readonly key: string; readonly ca: string } | undefined
+  readonly corsOrigins: readonly string[]
+  readonly allowedHosts: readonly string[]
+  readonly httpForwardPattern: string
+  readonly grpcForwardPattern: string
+  /** What is warned of keeps the server from starting. */
+  readonly strict: boolean
 }
 
 export interface SharedMemoryFlags {
@@ -40,6 +56,7 @@ export interface HttpFlags {
   readonly port: number
   readonly reusePort: boolean
   readonly restrictions: readonly Restriction[]
+  readonly inferStream: boolean
   readonly maxBodyBytes: number
   readonly maxChunks: number
   readonly maxJsonHeaderBytes: number
@@ -52,6 +69,41 @@ export interface HttpFlags {
   readonly keepAliveMs: number
 }
 
+export interface GrpcFlags {
+  readonly enabled: boolean
+  readonly address: string
+  /** 0 = any free port. */
+  readonly port: number
+  readonly reusePort: boolean
+  readonly restrictions: readonly Restriction[]
+  readonly transport: 'native' | 'node'
+  readonly compression: 'none' | 'low' | 'medium' | 'high'
+  readonly maxMessageBytes: number
+  readonly maxConcurrentStreams: number
+  readonly maxConnections: number
+  readonly keepalive: GrpcKeepaliveFlags
+  /** Files; null = no TLS. */
+  readonly tls: GrpcTlsFlags | null
+}
+
+export interface GrpcKeepaliveFlags {
+  readonly timeMs: number
+  readonly timeoutMs: number
+  readonly permitWithoutCalls: boolean
+  readonly minRecvPingIntervalWithoutDataMs: number
+  readonly maxPingStrikes: number
+  /** 0 = unlimited. */
+  readonly maxConnectionAgeMs: number
+  readonly maxConnectionAgeGraceMs: number
+}
+
+export interface GrpcTlsFlags {
+  readonly cert: string
+  readonly key: string
+  /** '' = clients need no certificate. */
+  readonly ca: string
+}
+
 export interface MetricsFlags {
   readonly enabled: boolean
   readonly cpu: boolean
@@ -62,6 +114,7 @@ export interface MetricsFlags {
   readonly maxSeries: number
   readonly counterLatencies: boolean
   readonly summaryLatencies: boolean
+  readonly histogramLatencies: boolean
   /** In rising order, each above 0 and below 1. */
   readonly summaryQuantiles: readonly number[]
 }

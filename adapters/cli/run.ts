@@ -1,7 +1,7 @@
 import { messageOf } from '../../core/errors.ts'
 import type { ServerLog } from '../../core/log.ts'
 import type { Server } from '../../core/server.ts'
-import { exposureAdvice, runtimeAdvice } from './advice.ts'
+import { doorTable, exposureAdvice, runtimeAdvice } from './advice.ts'
 import { banner } from './banner.ts'
 import type { ServeOptions } from './options.ts'
 import { backendTable, modelTable, optionTable } from './tables.ts'
@@ -19,8 +19,11 @@ export interface ServerParts {
   readonly repositories: readonly string[]
   readonly backendNames: readonly string[]
   createServer(): Promise<Server>
+  startGrpc(server: Server): Promise<Listener>
   startHttp(server: Server): Promise<Listener>
   startMetrics(server: Server): Promise<Listener>
+  /** Lets go of what no listener owns. */
+  close?(): void
 }
 
 export interface RunOptions {
@@ -53,8 +56,13 @@ export async function runServer(run: RunOptions): Promise<RunningServer> {
   const { options, parts } = run
   const { log } = parts
   for (const warning of run.warnings) log.warning(warning)
-  for (const advice of [runtimeAdvice(run.nodeVersion), exposureAdvice(options)]) {
-    if (advice !== undefined) log.warning(advice)
+  const runtime = runtimeAdvice(run.nodeVersion)
+  if (runtime !== undefined) log.warning(runtime)
+  const exposed = exposureAdvice(options)
+  for (const advice of exposed) log.warning(advice)
+  log.table(doorTable(options))
+  if (options.access.strict && exposed.length > 0) {
+    fail(log, '--strict-security: not started because of the warnings above')
   }
 
   const server = await parts.createServer().catch((error: unknown) => fail(log, messageOf(error)))
@@ -78,6 +86,7 @@ export async function runServer(run: RunOptions): Promise<RunningServer> {
     // Connections were cut, so their requests were cancelled: nothing is left to wait for.
     if (expired) log.error('Exit timeout expired. Exiting immediately.')
     await server.close(Math.max(0, deadline - run.now()))
+    parts.close?.()
     return !expired && server.inflight === 0
   }
   const giveUp = async (reason: string): Promise<never> => {
@@ -102,12 +111,19 @@ export async function runServer(run: RunOptions): Promise<RunningServer> {
     return listener.port
   }
 
-  const { http, metrics } = options
+  const { http, grpc, metrics } = options
   const addresses: Record<string, string> = {}
+  if (grpc.enabled) {
+    const port = await open('GRPC', grpc.address, grpc.port, parts.startGrpc)
+    log.info(`Started GRPCInferenceService at ${grpc.address}:${port}`)
+    addresses['GRPC'] =
+      `${grpc.tls === null ? 'grpc' : 'grpcs'}://${reachable(grpc.address)}:${port}`
+  }
   if (http.enabled) {
     const port = await open('HTTP', http.address, http.port, parts.startHttp)
     log.info(`Started HTTPService at ${http.address}:${port}`)
-    addresses['HTTP'] = `http://${reachable(http.address)}:${port}/v2`
+    addresses['HTTP'] =
+      `${options.access.httpTls === undefined ? 'http' : 'https'}://${reachable(http.address)}:${port}/v2`
   }
   if (metrics.enabled) {
     const port = await open('Metrics', metrics.address, metrics.port, parts.startMetrics)

@@ -1,6 +1,8 @@
-import type { Restriction } from '../../core/access/restrictions.ts'
+import { accessFlags } from './access-options.ts'
+import { type FlagReader, reader } from './flag-reader.ts'
 import { FlagError, type FlagValues } from './flag-types.ts'
-import { backendSetting, parseRestriction } from './flag-values.ts'
+import { backendSetting, parseRestrictions } from './flag-values.ts'
+import { grpcFlags } from './grpc-options.ts'
 import { metricsConfig } from './metrics-config.ts'
 import type { HttpFlags, MetricsFlags, ServeOptions } from './options.ts'
 
@@ -72,39 +74,23 @@ export function serveOptions(values: FlagValues): {
     backendConfig: backendConfig(read.list('backend-config')),
     onnxRuntime: read.string('onnx-runtime') === 'node' ? 'node' : 'ffi',
     http: httpFlags(read),
+    grpc: grpcFlags(read),
     metrics: metricsFlags(read, config),
     sharedMemory,
+    access: accessFlags(read),
   }
   checkPorts(options)
   return { options, warnings }
 }
 
-interface Reader {
-  string(name: string): string
-  number(name: string): number
-  boolean(name: string): boolean
-  list(name: string): readonly string[]
-}
-
-function reader(values: FlagValues): Reader {
-  return {
-    string: (name) => String(values.get(name) ?? ''),
-    number: (name) => Number(values.get(name) ?? 0),
-    boolean: (name) => values.get(name) === true,
-    list: (name) => {
-      const value = values.get(name)
-      return Array.isArray(value) ? value : []
-    },
-  }
-}
-
-function httpFlags(read: Reader): HttpFlags {
+function httpFlags(read: FlagReader): HttpFlags {
   return {
     enabled: read.boolean('allow-http'),
     address: read.string('http-address'),
     port: read.number('http-port'),
     reusePort: read.boolean('reuse-http-port'),
-    restrictions: restrictions(read.list('http-restricted-api')),
+    restrictions: parseRestrictions('http-restricted-api', 'api', read.list('http-restricted-api')),
+    inferStream: read.boolean('http-infer-stream'),
     maxBodyBytes: read.number('http-max-input-size'),
     maxChunks: read.number('http-max-chunks'),
     maxJsonHeaderBytes: read.number('http-max-json-header'),
@@ -118,7 +104,7 @@ function httpFlags(read: Reader): HttpFlags {
   }
 }
 
-function metricsFlags(read: Reader, config: ReturnType<typeof metricsConfig>): MetricsFlags {
+function metricsFlags(read: FlagReader, config: ReturnType<typeof metricsConfig>): MetricsFlags {
   const address = read.string('metrics-address')
   return {
     enabled: read.boolean('allow-metrics'),
@@ -129,6 +115,7 @@ function metricsFlags(read: Reader, config: ReturnType<typeof metricsConfig>): M
     maxSeries: read.number('metrics-max-series'),
     counterLatencies: config.counterLatencies,
     summaryLatencies: config.summaryLatencies,
+    histogramLatencies: config.histogramLatencies,
     summaryQuantiles: config.summaryQuantiles,
   }
 }
@@ -145,29 +132,20 @@ function backendConfig(
   return byBackend
 }
 
-function restrictions(values: readonly string[]): readonly Restriction[] {
-  const seen = new Set<string>()
-  return values.map((text) => {
-    const restriction = parseRestriction('http-restricted-api', 'api', text)
-    for (const api of restriction.apis) {
-      if (seen.has(api)) {
-        throw new FlagError(
-          `restricted api '${api}' can not be specified in multiple config groups`,
-        )
-      }
-      seen.add(api)
-    }
-    return restriction
-  })
-}
-
 /** Two services on one port: Triton names both before it starts. */
-function checkPorts({ http, metrics }: ServeOptions): void {
-  if (http.enabled && metrics.enabled && http.port !== 0 && http.port === metrics.port) {
-    const any = (address: string): boolean => address === '0.0.0.0' || address === '::'
-    if (http.address === metrics.address || any(http.address) || any(metrics.address)) {
+function checkPorts({ http, grpc, metrics }: ServeOptions): void {
+  const services = [
+    { name: 'HTTP', ...http },
+    { name: 'GRPC', ...grpc },
+    { name: 'metrics', ...metrics },
+  ].filter(({ enabled, port }) => enabled && port !== 0)
+  const any = (address: string): boolean => address === '0.0.0.0' || address === '::'
+  for (const [i, one] of services.entries()) {
+    for (const other of services.slice(i + 1)) {
+      if (one.port !== other.port) continue
+      if (one.address !== other.address && !any(one.address) && !any(other.address)) continue
       throw new FlagError(
-        `The server cannot listen to HTTP requests and metrics requests at the same port ${http.port}`,
+        `The server cannot listen to ${one.name} requests and ${other.name} requests at the same port ${one.port}`,
       )
     }
   }

@@ -112,6 +112,11 @@ export abstract class Call implements StreamHandler, MessageSink, Expiring {
     this.#reader?.close()
   }
 
+  /** The client is not in the middle of a message. */
+  protected get idle(): boolean {
+    return this.#reader?.idle ?? true
+  }
+
   protected pause(): void {
     this.#reader?.pause()
   }

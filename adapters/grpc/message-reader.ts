@@ -97,6 +97,11 @@ export class MessageReader {
     this.#run()
   }
 
+  /** Nothing of a message waits for the rest of it, or nothing is read now: the client need not send. */
+  get idle(): boolean {
+    return this.#prefixed === 0 || this.#stopped
+  }
+
   pause(): void {
     this.#paused = true
   }

@@ -54,6 +54,10 @@ export class MethodStream extends Call {
     this.#messages?.end()
   }
 
+  get mayIdle(): boolean {
+    return this.idle
+  }
+
   writable(): void {
     if (!this.over) this.#messages?.writable?.()
   }

@@ -96,6 +96,10 @@ export class StreamInfer extends Call {
     this.#finishWhenDone()
   }
 
+  get mayIdle(): boolean {
+    return this.idle
+  }
+
   writable(): void {
     this.#congested = false
     for (const { bound } of this.#open) {

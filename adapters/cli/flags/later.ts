@@ -2,11 +2,9 @@ import type { Flag, FlagGroup } from '../flag-types.ts'
 import {
   cacheSetting,
   checkPair,
-  checkPattern,
   checkPortRange,
   checkRateResource,
   hostPolicySetting,
-  parseRestriction,
   traceSetting,
 } from '../flag-values.ts'
 
@@ -21,61 +19,6 @@ const boolean = (name: string, help: string, rest: Partial<Flag> = {}): Flag =>
   accepted({ name, type: 'boolean', help, ...rest })
 const string = (name: string, help: string, rest: Partial<Flag> = {}): Flag =>
   accepted({ name, type: 'string', help, ...rest })
-
-const GRPC: FlagGroup = {
-  title: 'GRPC',
-  flags: [
-    boolean('allow-grpc', 'Listen for gRPC requests.', { default: 'true' }),
-    string('grpc-address', 'Address to bind to.', { default: '0.0.0.0' }),
-    integer('grpc-port', 'Port for gRPC requests.', { default: '8001', min: 0, max: 65_535 }),
-    boolean('reuse-grpc-port', 'Let several servers listen on this port.', { default: 'false' }),
-    string('grpc-header-forward-pattern', 'Forward metadata whose names match.', {
-      check: checkPattern,
-    }),
-    integer('grpc-infer-thread-count', 'Threads for infer requests.', { default: '2', min: 1 }),
-    integer('grpc-infer-allocation-pool-size', 'Request objects kept for reuse.', {
-      default: '8',
-      min: 0,
-    }),
-    integer('grpc-max-response-pool-size', 'Response objects kept per request.', { min: 1 }),
-    boolean('grpc-use-ssl', 'Use TLS.', { default: 'false' }),
-    boolean('grpc-use-ssl-mutual', 'Use mutual TLS.', { default: 'false' }),
-    string('grpc-server-cert', 'PEM file of the server certificate.'),
-    string('grpc-server-key', 'PEM file of the server key.'),
-    string('grpc-root-cert', 'PEM file of the root certificate.'),
-    accepted({
-      name: 'grpc-infer-response-compression-level',
-      type: 'choice',
-      choices: ['none', 'low', 'medium', 'high'],
-      value: 'string',
-      default: 'none',
-      help: 'Compression of infer responses.',
-    }),
-    integer('grpc-keepalive-time', 'Milliseconds between keepalive pings.', {
-      default: '7200000',
-    }),
-    integer('grpc-keepalive-timeout', 'Milliseconds to wait for the answer to a ping.', {
-      default: '20000',
-    }),
-    boolean('grpc-keepalive-permit-without-calls', 'Ping without calls in flight.', {
-      default: 'false',
-    }),
-    integer('grpc-http2-max-pings-without-data', 'Pings without data.', { default: '2' }),
-    integer(
-      'grpc-http2-min-recv-ping-interval-without-data',
-      'Milliseconds between pings of a client without data.',
-      { default: '300000' },
-    ),
-    integer('grpc-http2-max-ping-strikes', 'Bad pings tolerated.', { default: '2' }),
-    integer('grpc-max-connection-age', 'Milliseconds a connection may live.', { min: 0 }),
-    integer('grpc-max-connection-age-grace', 'Milliseconds of grace after that.', { min: 0 }),
-    string('grpc-restricted-protocol', 'Protocols for requests with a key only.', {
-      value: '<string>:<string>=<string>',
-      repeatable: true,
-      check: (value) => void parseRestriction('grpc-restricted-protocol', 'protocol', value),
-    }),
-  ],
-}
 
 const CLOUD: readonly FlagGroup[] = [
   {
@@ -214,10 +157,4 @@ export const DEPRECATED_GROUP: FlagGroup = {
   ],
 }
 
-export const LATER_GROUPS: readonly FlagGroup[] = [
-  GRPC,
-  ...CLOUD,
-  TRACING,
-  ...CACHE_AND_RATE,
-  MEMORY,
-]
+export const LATER_GROUPS: readonly FlagGroup[] = [...CLOUD, TRACING, ...CACHE_AND_RATE, MEMORY]

@@ -1,11 +1,16 @@
 import { identityBackend } from '../../../core/backend/identity.ts'
+import { repeatBackend } from '../../../core/backend/repeat.ts'
 import { DEFAULT_PROTOCOL_LIMITS } from '../../../core/protocol/limits.ts'
 import { createServer, type Server } from '../../../core/server.ts'
 import { onnxBackend } from '../../backends/onnx.ts'
 import type { ServeOptions } from '../../cli/options.ts'
 import type { ServerParts } from '../../cli/run.ts'
+import { controlMethods } from '../../grpc/control/control-methods.ts'
+import { reflectionMethods } from '../../grpc/reflection/reflection-methods.ts'
+import { startGrpc } from '../../grpc/server.ts'
 import { createApp } from '../../http/app.ts'
 import { startHttp } from '../../http/node/listener.ts'
+import { startHttp2 } from '../../http2/server.ts'
 import { promMetrics } from '../../metrics/prom.ts'
 import { startMetricsServer } from '../../metrics/server.ts'
 import type { NodePlatform } from '../../platform/node.ts'
@@ -23,25 +28,50 @@ export async function composeDev(setup: {
   readonly repositories: readonly string[]
 }): Promise<DevServer> {
   const { options, platform, repositories } = setup
-  const { http, metrics } = options
+  const { http, grpc, metrics } = options
   const { clock, log } = platform
   const limits = { ...DEFAULT_PROTOCOL_LIMITS, bodyBytes: http.maxBodyBytes }
   const server: Server = await createServer({
     platform,
     stores: repositories.map((root) => diskStore({ root })),
-    backends: [onnxBackend({ clock }), identityBackend({ clock })],
+    backends: [onnxBackend({ clock }), identityBackend({ clock }), repeatBackend({ clock })],
     options,
   })
-  const app = createApp({ server, log, limits })
+  const { inferStream } = http
+  const app = createApp({ server, log, limits, inferStream })
   return {
     app,
     parts: {
       log,
       repositories,
-      backendNames: ['identity', 'onnxruntime'],
+      backendNames: ['identity', 'onnxruntime', 'repeat'],
       createServer: () => Promise.resolve(server),
+      startGrpc: () => {
+        const { address, port, compression, maxMessageBytes } = grpc
+        return startGrpc({
+          transport: startHttp2,
+          server,
+          clock,
+          log,
+          limits,
+          address,
+          port,
+          compression,
+          maxMessageBytes,
+          methods: controlMethods({ server, logControl: log, sharedMemory: null, log }),
+          streamMethods: reflectionMethods(),
+        })
+      },
       startHttp: () =>
-        startHttp({ server, app, log, limits, address: http.address, port: http.port }),
+        startHttp({
+          server,
+          app,
+          log,
+          limits,
+          inferStream,
+          address: http.address,
+          port: http.port,
+        }),
       startMetrics: () => {
         const prom = promMetrics({ server, log, maxSeries: metrics.maxSeries })
         const { address, port } = metrics

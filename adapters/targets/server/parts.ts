@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks'
-import { restrictedAccess } from '../../../core/access/restrictions.ts'
 import { identityBackend } from '../../../core/backend/identity.ts'
+import { repeatBackend } from '../../../core/backend/repeat.ts'
 import type { Backend } from '../../../core/backend/types.ts'
 import type { Clock } from '../../../core/platform.ts'
 import { DEFAULT_PROTOCOL_LIMITS } from '../../../core/protocol/limits.ts'
@@ -16,6 +16,7 @@ import { startMetricsServer } from '../../metrics/server.ts'
 import type { NodePlatform } from '../../platform/node.ts'
 import { posixSharedMemory } from '../../shared-memory/posix.ts'
 import { diskStore } from '../../stores/disk.ts'
+import { type Doors, openDoors } from './doors.ts'
 
 /** The parts of a server on this machine: models on disk, ONNX Runtime, HTTP and metrics on ports of their own. */
 export function serverParts(setup: {
@@ -39,31 +40,67 @@ export function serverParts(setup: {
     opened ??= clientRegions(options.sharedMemory)
     return opened
   }
-  const access = restrictedAccess({ http: http.restrictions, grpc: [] })
+  let known: Doors | undefined
+  /** Opened with the server, so that what is wrong with a file is told as a reason not to start. */
+  const doors = (): Doors => {
+    known ??= openDoors({
+      options,
+      platform,
+      grpc: { restrictions: options.grpc.restrictions, tls: options.grpc.tls ?? undefined },
+    })
+    return known
+  }
   return {
     log: platform.log,
     repositories,
-    backendNames: ['identity', 'onnxruntime'],
+    backendNames: ['identity', 'onnxruntime', 'repeat'],
+    close: () => known?.close(),
     createServer: async () => {
+      doors()
       const backend = options.onnxRuntime === 'ffi' ? ffiBackend : workerBackend
       return createServer({
         platform,
         stores: repositories.map((root) => diskStore({ root })),
-        backends: [await backend(platform.clock), identityBackend({ clock: platform.clock })],
+        backends: [
+          await backend(platform.clock),
+          identityBackend({ clock: platform.clock }),
+          repeatBackend({ clock: platform.clock }),
+        ],
         options,
       })
     },
-    startHttp: async (server) =>
-      startHttp({
+    startGrpc: async (server) => {
+      const { startGrpcDoor } = await import('./grpc-door.ts')
+      return startGrpcDoor({
+        options: options.grpc,
+        doors: doors(),
+        platform,
+        server,
+        limits,
+        sharedMemory: await regions(),
+      })
+    },
+    startHttp: async (server) => {
+      const { access, httpForward: forward, httpTls } = doors()
+      const { allowedHosts, corsOrigins } = options.access
+      const listener = await startHttp({
         server,
         app: createApp({
           server,
           log: platform.log,
           limits,
           access,
+          forward,
+          corsOrigins,
+          inferStream: http.inferStream,
           sharedMemory: await regions(),
         }),
         access,
+        forward,
+        cors: corsOrigins.length > 0,
+        allowedHosts,
+        tls: httpTls?.material,
+        inferStream: http.inferStream,
         sharedMemory: await regions(),
         log: platform.log,
         limits,
@@ -77,25 +114,25 @@ export function serverParts(setup: {
           bodyStallMs: http.bodyTimeoutMs,
           keepAliveMs: http.keepAliveMs,
         },
-      }),
+      })
+      httpTls?.onChange((material) => listener.setTls(material))
+      return listener
+    },
     startMetrics: (server) => {
       const load = async () => {
         const { promMetrics } = await import('../../metrics/prom.ts')
         const { cpuMetrics } = await import('../../metrics/cpu.ts')
+        const { intervalMs } = metrics
+        const now = (): number => performance.now()
+        const cpu = metrics.cpu ? cpuMetrics({ intervalMs, now }) : undefined
         return promMetrics({
           server,
           log: platform.log,
           maxSeries: metrics.maxSeries,
           counterLatencies: metrics.counterLatencies,
+          histogramLatencies: metrics.histogramLatencies,
           ...(metrics.summaryLatencies ? { summaryQuantiles: metrics.summaryQuantiles } : {}),
-          ...(metrics.cpu
-            ? {
-                machine: cpuMetrics({
-                  intervalMs: metrics.intervalMs,
-                  now: () => performance.now(),
-                }),
-              }
-            : {}),
+          machine: () => [...(cpu?.() ?? []), ...doors().families()],
         })
       }
       // prom-client is loaded by the first scrape, unless it has to see every request.
@@ -108,6 +145,7 @@ export function serverParts(setup: {
         address: metrics.address,
         port: metrics.port,
         log: platform.log,
+        authorize: doors().authorizeMetrics,
       })
     },
   }

@@ -1,0 +1,52 @@
+import type { ProtocolLimits } from '../../../core/protocol/limits.ts'
+import type { Server } from '../../../core/server.ts'
+import type { SharedMemory } from '../../../core/shared-memory/types.ts'
+import type { GrpcFlags } from '../../cli/options.ts'
+import { controlMethods } from '../../grpc/control/control-methods.ts'
+import { reflectionMethods } from '../../grpc/reflection/reflection-methods.ts'
+import { type GrpcServer, startGrpc } from '../../grpc/server.ts'
+import type { StartHttp2 } from '../../http2/types.ts'
+import type { NodePlatform } from '../../platform/node.ts'
+import type { Doors } from './doors.ts'
+
+/** Opens the gRPC port as its flags say. */
+export async function startGrpcDoor(setup: {
+  readonly options: GrpcFlags
+  readonly doors: Doors
+  readonly platform: NodePlatform
+  readonly server: Server
+  readonly limits: ProtocolLimits
+  readonly sharedMemory: SharedMemory
+}): Promise<GrpcServer> {
+  const { options, doors, platform, server, limits, sharedMemory } = setup
+  const { clock, log } = platform
+  const { address, port, reusePort, compression, maxMessageBytes, keepalive } = options
+  const { maxConcurrentStreams, maxConnections } = options
+  const grpc = await startGrpc({
+    transport: await transportOf(options.transport),
+    server,
+    clock,
+    log,
+    limits,
+    address,
+    port,
+    reusePort,
+    compression,
+    maxMessageBytes,
+    keepalive,
+    http2: { maxConcurrentStreams, maxConnections },
+    methods: controlMethods({ server, logControl: log, sharedMemory, log }),
+    streamMethods: reflectionMethods(),
+    access: doors.access,
+    forward: doors.grpcForward,
+    sharedMemory,
+    tls: doors.grpcTls?.material,
+  })
+  doors.grpcTls?.onChange((material) => grpc.setTls(material))
+  return grpc
+}
+
+async function transportOf(name: GrpcFlags['transport']): Promise<StartHttp2> {
+  if (name === 'node') return (await import('../../http2/reference.ts')).startReferenceHttp2
+  return (await import('../../http2/server.ts')).startHttp2
+}
