@@ -6,9 +6,12 @@ import {
   type MessageShape,
   toBinary,
 } from '@bufbuild/protobuf'
+import { ProtoError } from '../../../core/protocol/grpc/proto-error.ts'
 import type { CallContext } from '../types.ts'
 import type { Answer, ControlContext } from './types.ts'
-import { unreadable } from './wire.ts'
+
+/** Triton's text. */
+const UNREADABLE = 'Unable to parse request'
 
 /** A method as it is written with messages. */
 export interface AnswerSpec<I extends DescMessage, O extends DescMessage> {
@@ -30,7 +33,7 @@ export function answer<I extends DescMessage, O extends DescMessage>(
   return async (message, model, context, call) => {
     const input = parse(spec.input, message)
     // Two readers of one message must not disagree about what was authorized.
-    if (spec.model !== undefined && spec.model(input) !== model) throw unreadable()
+    if (spec.model !== undefined && spec.model(input) !== model) throw new ProtoError(UNREADABLE)
     const output = await spec.run(input, context, call)
     return toBinary(spec.output, create(spec.output, output))
   }
@@ -40,6 +43,6 @@ function parse<I extends DescMessage>(schema: I, message: Uint8Array): MessageSh
   try {
     return fromBinary(schema, message, { readUnknownFields: false })
   } catch {
-    throw unreadable()
+    throw new ProtoError(UNREADABLE)
   }
 }

@@ -1,7 +1,7 @@
 import type { Operation } from '../../../core/operations.ts'
 import type { UnaryMethod } from '../types.ts'
+import { stringField } from './string-field.ts'
 import type { AnswerName, ControlContext } from './types.ts'
-import { stringField } from './wire.ts'
 
 export const INFERENCE_SERVICE = '/inference.GRPCInferenceService/'
 

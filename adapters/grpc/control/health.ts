@@ -1,8 +1,8 @@
+import { parseModelVersion } from '../../../core/protocol/grpc/model-version.ts'
 import type { InferenceServer } from '../../../core/server-types.ts'
 import type { UnaryMethod } from '../types.ts'
 import { INFERENCE_SERVICE } from './answered-method.ts'
-import { checkVersion } from './model-version.ts'
-import { stringField } from './wire.ts'
+import { stringField } from './string-field.ts'
 
 /** `bool = 1` of ServerLiveResponse, ServerReadyResponse and ModelReadyResponse; false is the empty message. */
 const YES = new Uint8Array([0x08, 0x01])
@@ -23,7 +23,8 @@ export function healthMethods(server: InferenceServer): readonly UnaryMethod[] {
     operation: 'model-ready',
     decode: (message) => ({ name: stringField(message, 1), version: stringField(message, 2) }),
     model: ({ name }) => name,
-    handle: ({ name, version }) => isModelReady(server, name, version),
+    // An unknown model is not ready; a version that is no number is an error.
+    handle: ({ name, version }) => server.modelReady(name, parseModelVersion(version)),
     encode: (ready) => (ready ? YES : NO),
   }
   return [
@@ -53,11 +54,4 @@ function question(
     encode: (output) => output,
   }
   return method as UnaryMethod
-}
-
-/** An unknown model is not ready; a version that is no number is an error. */
-function isModelReady(server: InferenceServer, name: string, version: string): boolean {
-  if (server.modelReady(name, version)) return true
-  if (version !== '') checkVersion(server, name, version)
-  return false
 }

@@ -1,5 +1,6 @@
 import { fromJson } from '@bufbuild/protobuf'
 import { configToJson } from '../../../core/config/config-json.ts'
+import { parseModelVersion } from '../../../core/protocol/grpc/model-version.ts'
 import type { TensorMetadata } from '../../../core/server-types.ts'
 import {
   ModelConfigRequestSchema,
@@ -28,7 +29,7 @@ export const modelMetadata: Answer = answer({
   output: ModelMetadataResponseSchema,
   model: ({ name }) => name,
   run: ({ name, version }, { server }) => {
-    const metadata = server.modelMetadata(name, version)
+    const metadata = server.modelMetadata(name, parseModelVersion(version))
     return {
       name: metadata.name,
       versions: [...metadata.versions],
@@ -49,6 +50,9 @@ export const modelConfig: Answer = answer({
   output: ModelConfigResponseSchema,
   model: ({ name }) => name,
   run: ({ name, version }, { server }) => ({
-    config: fromJson(ModelConfigSchema, configToJson(server.modelConfig(name, version))),
+    config: fromJson(
+      ModelConfigSchema,
+      configToJson(server.modelConfig(name, parseModelVersion(version))),
+    ),
   }),
 })

@@ -1,4 +1,5 @@
 import { fromJson } from '@bufbuild/protobuf'
+import { parseModelVersion } from '../../../core/protocol/grpc/model-version.ts'
 import { statisticsJson } from '../../../core/protocol/rest/server-json.ts'
 import type { InferenceServer } from '../../../core/server-types.ts'
 import {
@@ -6,7 +7,6 @@ import {
   ModelStatisticsResponseSchema,
 } from '../messages/grpc_service_pb.ts'
 import { answer } from './answer.ts'
-import { checkVersion } from './model-version.ts'
 import type { Answer } from './types.ts'
 
 /** What the statistics endpoint says, as a message: one place decides which figures there are. */
@@ -15,8 +15,7 @@ export const modelStatistics: Answer = answer({
   output: ModelStatisticsResponseSchema,
   model: ({ name }) => name,
   run: ({ name, version }, { server }, { principal }) => {
-    if (version !== '') checkVersion(server, name, version)
-    const entries = statisticsOf(server, name, version).filter((entry) =>
+    const entries = statisticsOf(server, name, parseModelVersion(version)).filter((entry) =>
       principal.sees(entry.name),
     )
     return fromJson(ModelStatisticsResponseSchema, JSON.parse(statisticsJson(entries)), {
