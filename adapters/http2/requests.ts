@@ -105,6 +105,11 @@ export class Requests {
       this.#padding = bytes[from++] as number
       this.#bodyLeft -= 1 + this.#padding
       if (this.#bodyLeft < 0) return this.#owner.fail(ErrorCode.PROTOCOL_ERROR, 'too much padding')
+      // Padding is no progress of the stream.
+      this.#owner.floods.moved(-1 - this.#padding)
+      if (this.#bodyLeft === 0 && !this.#bodyEnds && this.#owner.floods.idle()) {
+        return this.#owner.fail(ErrorCode.ENHANCE_YOUR_CALM, 'too many empty frames')
+      }
       if (!stream.closed && !stream.remoteEnded) {
         // The application never sees these octets, so it cannot give credit for them.
         stream.credit(1 + this.#padding)
