@@ -3,11 +3,12 @@ import { normalizeConfig } from '../config/normalize.ts'
 import type { ModelConfig } from '../config/types.ts'
 import { validateConfig } from '../config/validate.ts'
 import { ServerError } from '../errors.ts'
+import { firstResponseBuckets } from '../model/first-response-buckets.ts'
 import { type Labels, readLabels } from '../model/labels.ts'
 import { LoadedModel } from '../model/model.ts'
 import { createRequestCheck } from '../model/request-check.ts'
 import type { Clock } from '../platform.ts'
-import { ModelStats } from '../stats.ts'
+import { FirstResponseHistogram, ModelStats } from '../stats.ts'
 import { checkEnsemble } from './check.ts'
 import { createGraph } from './graph.ts'
 import { createEnsembleScheduler } from './scheduler.ts'
@@ -40,6 +41,7 @@ export async function loadEnsemble(options: LoadEnsembleOptions): Promise<Loaded
   })
   const config: ModelConfig = { ...given, model_transaction_policy: { decoupled } }
   const stats = new ModelStats()
+  if (decoupled) stats.firstResponse = new FirstResponseHistogram(firstResponseBuckets(config))
   const scheduler = createEnsembleScheduler({ config, models, stats, clock, log: source.log })
   stats.loadSeconds = (clock.now() - startNs) / 1e9
   return new LoadedModel({

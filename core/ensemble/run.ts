@@ -23,6 +23,8 @@ export interface RunContext {
   readonly answer: AnswerMaker
   readonly clock: Clock
   readonly log: Log
+  /** Called once, before the first response. */
+  readonly responding: (run: EnsembleRun) => void
   /** Called once, when the last step has ended, before the request gets its final answer. */
   readonly ended: (run: EnsembleRun, error: ServerError | null) => void
   /** Words an error as the ensemble's own. */
@@ -55,6 +57,7 @@ export class EnsembleRun implements StepCaller {
   #ready: ReadyStep[] = []
   /** Waves whose outputs are all there. */
   readonly #complete: Wave[] = []
+  #responses = 0
   #error: ServerError | null = null
   #pumping = false
   #ended = false
@@ -78,6 +81,7 @@ export class EnsembleRun implements StepCaller {
     const { graph, batches } = this.#context
     const { request } = this
     request.onCancel = this.#cancel
+    if (this.#context.decoupled) request.onWritable = this.#writable
     const wave = this.#wave(0)
     const rows = batches ? request.batchSize : 0
     const given: boolean[] = []
@@ -120,6 +124,10 @@ export class EnsembleRun implements StepCaller {
     this.#context.log.error(
       `${this.request.logPrefix}Different set of response parameters are set for '${step.model}'. Parameter correlation ID ${id}, flags ${(start ? 1 : 0) + (end ? 2 : 0)} is used.`,
     )
+  }
+
+  readonly #writable = (): void => {
+    for (const call of this.#active) call.request.onWritable?.()
   }
 
   readonly #cancel = (): void => {
@@ -235,6 +243,7 @@ export class EnsembleRun implements StepCaller {
     while (this.#error === null && this.#complete.length > 0) {
       const ending = this.#active.size === 0 && this.#complete.length === 1
       if (!decoupled && !ending) break
+      if (this.#responses++ === 0) this.#context.responding(this)
       const response = answer(this.request, this.#part.outputs, this.#complete.shift() as Wave)
       if (ending) this.#end(null, response)
       else this.request.respond(response, false)

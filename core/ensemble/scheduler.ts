@@ -50,6 +50,9 @@ export function createEnsembleScheduler(options: EnsembleSchedulerOptions): Ense
     clock,
     log,
     wrap,
+    responding({ request }) {
+      stats.firstResponse?.add(clock.now() - request.startNs)
+    },
     ended(run, error) {
       count(run, error)
       for (const step of run.steps) step.runs.drop()

@@ -74,6 +74,11 @@ export class StepCall implements ResponseSink, GateWaiter {
     this.#caller.answered(this, answer, final)
   }
 
+  /** What it gives goes to the client in the end, who may be slow. */
+  congested(): boolean {
+    return this.#caller.request.congested
+  }
+
   admitted(): void {
     this.#caller.admitted(this)
   }

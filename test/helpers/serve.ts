@@ -6,6 +6,7 @@ import {
 } from '../../adapters/http/node/listener.ts'
 import { nodeClock } from '../../adapters/platform/clock.ts'
 import { memoryStore } from '../../adapters/stores/memory.ts'
+import { repeatBackend } from '../../core/backend/repeat.ts'
 import { createLog, type ServerLog } from '../../core/log.ts'
 import { DEFAULT_PROTOCOL_LIMITS, type ProtocolLimits } from '../../core/protocol/limits.ts'
 import { createServer, type Server } from '../../core/server.ts'
@@ -18,6 +19,8 @@ export interface ServeOptions {
   readonly backend?: FakeBackendOptions
   readonly server?: ServerOptions
   readonly limits?: Partial<ProtocolLimits>
+  /** `--http-infer-stream`. */
+  readonly inferStream?: boolean
   readonly http?: Partial<HttpOptions>
 }
 
@@ -54,17 +57,24 @@ export async function serve(options: ServeOptions = {}): Promise<Serving> {
   const server = await createServer({
     platform: { clock, log },
     stores: [memoryStore({ files })],
-    backends: [backend],
+    backends: [backend, repeatBackend({ clock })],
     ...(options.server === undefined ? {} : { options: options.server }),
   })
   const limits = { ...DEFAULT_PROTOCOL_LIMITS, ...options.limits }
   const listener = await startHttp({
     server,
-    app: createApp({ server, log, limits, sharedMemory: options.http?.sharedMemory }),
+    app: createApp({
+      server,
+      log,
+      limits,
+      inferStream: options.inferStream,
+      sharedMemory: options.http?.sharedMemory,
+    }),
     log,
     limits,
     address: '127.0.0.1',
     port: 0,
+    inferStream: options.inferStream,
     ...options.http,
   })
   return {
