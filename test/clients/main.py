@@ -49,7 +49,7 @@ def built_server():
         log = open(os.path.join(folder, "log"), "w+")
         command = ["node", SERVER, f"--model-repository={repository}", "--http-address=127.0.0.1"]
         command += [f"--http-port={port}", f"--metrics-port={metrics}", "--allow-grpc=false"]
-        command += ["--model-control-mode=explicit", "--load-model=*"]
+        command += ["--model-control-mode=explicit", "--load-model=*", "--allow-client-shm=true"]
         server = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
         try:
             wait_until_ready(f"127.0.0.1:{port}", server)

@@ -31,6 +31,9 @@ class PerfAnalyzer(unittest.TestCase):
     def test_batches_and_json(self):
         self.measure("addsub_fp32", "-b", "4", "--input-tensor-format", "json", "--output-tensor-format", "json")
 
+    def test_tensors_in_shared_memory(self):
+        self.measure("addsub_fp32", "--shared-memory", "system", "--output-shared-memory-size", "64", "--concurrency-range", "4")
+
     def test_batching_model_with_a_window(self):
         self.measure("dyn", "--concurrency-range", "8")
 
