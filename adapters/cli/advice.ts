@@ -1,4 +1,6 @@
+import type { Restriction } from '../../core/access/restrictions.ts'
 import type { ServeOptions } from './options.ts'
+import { table } from './tables.ts'
 
 /** First releases of a line that have this autumn's HTTP/2 and Brotli fixes; lines not named here get none any more. */
 const PATCHED: Readonly<Record<number, readonly [minor: number, patch: number]>> = {
@@ -22,10 +24,85 @@ export function runtimeAdvice(nodeVersion: string): string | undefined {
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost'])
 
-/** Model control that anyone on the network can use. */
-export function exposureAdvice({ http, modelControlMode }: ServeOptions): string | undefined {
-  const guarded = http.restrictions.some(({ apis }) => apis.includes('model-repository'))
-  if (!http.enabled || modelControlMode !== 'explicit') return undefined
-  if (guarded || LOOPBACK.has(http.address)) return undefined
-  return `anyone who reaches ${http.address}:${http.port} can load and unload models: consider --http-restricted-api=model-repository:<key>=<value>`
+/** One port on which clients ask for more than metrics. */
+interface ClientDoor {
+  readonly name: string
+  readonly flag: string
+  readonly address: string
+  readonly port: number
+  readonly restrictions: readonly Restriction[]
+  readonly tls: boolean
+  readonly clientCertificates: boolean
+}
+
+function clientDoors({ http, grpc, access }: ServeOptions): readonly ClientDoor[] {
+  const doors: ClientDoor[] = []
+  if (http.enabled) {
+    const { httpTls } = access
+    doors.push({
+      ...http,
+      name: 'HTTP',
+      flag: 'http-restricted-api',
+      tls: httpTls !== undefined,
+      clientCertificates: httpTls !== undefined && httpTls.ca !== '',
+    })
+  }
+  if (grpc.enabled) {
+    doors.push({
+      ...grpc,
+      name: 'GRPC',
+      flag: 'grpc-restricted-protocol',
+      tls: grpc.tls !== null,
+      clientCertificates: grpc.tls !== null && grpc.tls.ca !== '',
+    })
+  }
+  return doors
+}
+
+/** What anyone on the network can do here that is not meant for everyone. With `--strict-security` nothing may be. */
+export function exposureAdvice(options: ServeOptions): readonly string[] {
+  const { access, modelControlMode, sharedMemory } = options
+  const powers: [boolean, api: string, what: string][] = [
+    [modelControlMode === 'explicit', 'model-repository', 'load and unload models'],
+    [sharedMemory.enabled, 'shared-memory', 'have shared memory of this machine read and written'],
+  ]
+  const advice: string[] = []
+  for (const { flag, address, port, restrictions, clientCertificates } of clientDoors(options)) {
+    if (LOOPBACK.has(address) || access.authFile !== '' || clientCertificates) continue
+    for (const [given, api, what] of powers) {
+      if (!given || restrictions.some(({ apis }) => apis.includes(api))) continue
+      advice.push(
+        `anyone who reaches ${address}:${port} can ${what}: consider --auth-file or --${flag}=${api}:<key>=<value>`,
+      )
+    }
+  }
+  return advice
+}
+
+/** Each port and what stands between it and the network, as it is shown at start. */
+export function doorTable(options: ServeOptions): readonly string[] {
+  const { access, metrics, modelControlMode, sharedMemory } = options
+  const control = modelControlMode === 'explicit' ? 'on' : 'off'
+  const shm = sharedMemory.enabled ? (sharedMemory.trustClients ? 'mapped' : 'copied') : 'off'
+  const rows = clientDoors(options).map((door) => [
+    door.name,
+    `${door.address}:${door.port}`,
+    door.tls ? (door.clientCertificates ? 'mutual' : 'on') : 'off',
+    authOf(door, access.authFile),
+    control,
+    shm,
+  ])
+  if (metrics.enabled) {
+    const auth = access.metricsRequireKey ? 'keys' : 'none'
+    rows.push(['Metrics', `${metrics.address}:${metrics.port}`, 'off', auth, 'off', 'off'])
+  }
+  return table(['Door', 'Address', 'TLS', 'Access', 'Model control', 'Shared memory'], rows)
+}
+
+function authOf({ restrictions }: ClientDoor, authFile: string): string {
+  const kinds = [
+    ...(authFile === '' ? [] : ['keys']),
+    ...(restrictions.length === 0 ? [] : ['restricted']),
+  ]
+  return kinds.length === 0 ? 'none' : kinds.join(', ')
 }

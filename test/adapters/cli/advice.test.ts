@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { exposureAdvice, runtimeAdvice } from '../../../adapters/cli/advice.ts'
+import { doorTable, exposureAdvice, runtimeAdvice } from '../../../adapters/cli/advice.ts'
 import { parseArguments } from '../../../adapters/cli/parse.ts'
 
 for (const version of ['v20.20.2', 'v23.1.0', 'v25.9.0']) {
@@ -24,17 +24,58 @@ for (const version of ['v22.23.0', 'v24.22.3', 'v24.23.0', 'v26.0.0', 'v27.1.0']
   })
 }
 
-function advised(...argv: string[]): string | undefined {
+function advised(...argv: string[]): string {
   const parsed = parseArguments({ argv, env: {}, program: 'nereid' })
   if (parsed.kind !== 'serve') throw new Error('not served')
-  return exposureAdvice(parsed.options)
+  return exposureAdvice(parsed.options).join('\n')
 }
 
-test('model control that anybody on the network can use is pointed out', () => {
-  expect(advised('--model-control-mode=explicit')).toMatch(/0\.0\.0\.0:8000 can load and unload/)
-  expect(advised('--model-control-mode=poll')).toBeUndefined()
-  expect(advised('--model-control-mode=explicit', '--http-address=127.0.0.1')).toBeUndefined()
-  expect(
-    advised('--model-control-mode=explicit', '--http-restricted-api=model-repository:k=v'),
-  ).toBeUndefined()
+const CONTROL = '--model-control-mode=explicit'
+const HTTP_KEY = '--http-restricted-api=model-repository:k=v'
+const GRPC_KEY = '--grpc-restricted-protocol=model-repository:k=v'
+
+test('model control that anybody on the network can use is pointed out for each port', () => {
+  expect(advised(CONTROL)).toMatch(/0\.0\.0\.0:8000 can load and unload/)
+  expect(advised(CONTROL)).toMatch(/0\.0\.0\.0:8001 can load and unload/)
+  expect(advised(CONTROL, HTTP_KEY)).not.toMatch(/:8000/)
+  expect(advised(CONTROL, HTTP_KEY)).toMatch(/:8001 .*--grpc-restricted-protocol/)
+  expect(advised(CONTROL, HTTP_KEY, '--allow-grpc=false')).toBe('')
+})
+
+test.each([
+  ['nothing to control', ['--model-control-mode=poll']],
+  ['loopback addresses', [CONTROL, '--http-address=127.0.0.1', '--grpc-address=::1']],
+  ['both ports restricted', [CONTROL, HTTP_KEY, GRPC_KEY]],
+  ['a key file', [CONTROL, '--auth-file=keys.json', '--allow-client-shm=true']],
+])('%s needs no advice', (_what, argv) => {
+  expect(advised(...argv)).toBe('')
+})
+
+test('shared memory that anybody on the network can register is pointed out', () => {
+  expect(advised('--allow-client-shm=true')).toMatch(/:8000 can have shared memory .* read/)
+})
+
+test('the table of doors shows what stands between each port and the network', () => {
+  const parsed = parseArguments({
+    argv: [CONTROL, HTTP_KEY, '--http-tls-cert=c', '--http-tls-key=k', '--grpc-address=::1'],
+    env: {},
+    program: 'nereid',
+  })
+  if (parsed.kind !== 'serve') throw new Error(JSON.stringify(parsed))
+  const rows = doorTable(parsed.options).map((row) => row.split('|').map((cell) => cell.trim()))
+  expect(rows).toContainEqual(['', 'HTTP', '0.0.0.0:8000', 'on', 'restricted', 'on', 'off', ''])
+  expect(rows).toContainEqual(['', 'GRPC', '::1:8001', 'off', 'none', 'on', 'off', ''])
+  expect(rows).toContainEqual(['', 'Metrics', '0.0.0.0:8002', 'off', 'none', 'off', 'off', ''])
+})
+
+test.each([
+  [['--http-tls-cert=c'], 'both --http-tls-cert and --http-tls-key'],
+  [['--metrics-require-key=true'], 'requires --auth-file'],
+  [['--http-cors-origin=example.org'], 'expected'],
+  [['--http-header-forward-pattern=(?=a)'], 'invalid perl operator'],
+  [['--grpc-header-forward-pattern=a**'], 'bad repetition operator'],
+])('%j is refused: %s', (argv, text) => {
+  const parsed = parseArguments({ argv, env: {}, program: 'nereid' })
+  expect(parsed).toMatchObject({ kind: 'error' })
+  expect(parsed).toHaveProperty('message', expect.stringContaining(text))
 })
