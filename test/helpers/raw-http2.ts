@@ -155,7 +155,7 @@ const MAX_KEPT = 10_000
 export interface RawHttp2Options {
   /** Sent after the preface; null = not even the preface. */
   readonly settings?: Uint8Array | null
-  /** Whether the peer's SETTINGS are acknowledged; default true. */
+  /** Whether the peer's SETTINGS are acknowledged; default true where a preface is sent. */
   readonly acknowledge?: boolean
 }
 
@@ -166,7 +166,7 @@ export async function rawHttp2(port: number, options: RawHttp2Options = {}): Pro
     socket.once('connect', resolve)
     socket.once('error', reject)
   })
-  const raw = new RawHttp2(socket, options.acknowledge ?? true)
+  const raw = new RawHttp2(socket, options.acknowledge ?? options.settings !== null)
   if (options.settings !== null) {
     raw.send(PREFACE, frame(Frame.SETTINGS, 0, 0, options.settings ?? settings()))
   }
