@@ -39,7 +39,7 @@ export const HTTP_GROUP: FlagGroup = {
     {
       name: 'http-header-forward-pattern',
       type: 'string',
-      effect: 'accepted',
+      effect: 'served',
       check: checkPattern,
       help: 'Forward headers whose names match as inference parameters.',
     },
@@ -59,6 +59,13 @@ export const HTTP_GROUP: FlagGroup = {
       effect: 'served',
       check: (value) => void parseRestriction('http-restricted-api', 'api', value),
       help: 'Serve these APIs only to requests with a header <key> of <value>: <api>,<api>:<key>=<value>.',
+    },
+    {
+      name: 'http-infer-stream',
+      type: 'boolean',
+      default: 'false',
+      effect: 'served',
+      help: 'Answer infer requests that accept text/event-stream with one event for each response; not a part of the protocol.',
     },
     {
       name: 'http-max-input-size',
