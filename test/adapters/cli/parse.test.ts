@@ -74,6 +74,28 @@ test('without flags everything has the default that Triton gives it', () => {
       bodyTimeoutMs: 60_000,
       keepAliveMs: 75_000,
     },
+    grpc: {
+      enabled: true,
+      address: '0.0.0.0',
+      port: 8001,
+      reusePort: false,
+      restrictions: [],
+      transport: 'native',
+      compression: 'none',
+      maxMessageBytes: 2_147_483_647,
+      maxConcurrentStreams: 100,
+      maxConnections: 10_000,
+      keepalive: {
+        timeMs: 7_200_000,
+        timeoutMs: 20_000,
+        permitWithoutCalls: false,
+        minRecvPingIntervalWithoutDataMs: 300_000,
+        maxPingStrikes: 2,
+        maxConnectionAgeMs: 0,
+        maxConnectionAgeGraceMs: 0,
+      },
+      tls: null,
+    },
     metrics: {
       enabled: true,
       cpu: true,
@@ -184,6 +206,27 @@ test('metrics settings are read one by one', () => {
     summaryQuantiles: [0.5, 0.9],
   })
   expect(warnings).toEqual(['--metrics-config bogus is not a known setting and has no effect'])
+})
+
+test('gRPC with TLS needs its files, and mutual TLS the certificates that verify clients', () => {
+  const files = ['--grpc-server-cert=c.pem', '--grpc-server-key=k.pem']
+  expect(served(['--grpc-use-ssl=true', ...files]).options.grpc.tls).toEqual({
+    cert: 'c.pem',
+    key: 'k.pem',
+    ca: '',
+  })
+  expect(refused('--grpc-use-ssl=true')).toContain('--grpc-server-cert')
+  expect(refused('--grpc-use-ssl-mutual=true', ...files)).toContain('--grpc-root-cert')
+})
+
+test('services that listen to one port are named', () => {
+  expect(refused('--grpc-port=8000')).toBe(
+    'The server cannot listen to HTTP requests and GRPC requests at the same port 8000',
+  )
+  expect(refused('--metrics-port=8001')).toBe(
+    'The server cannot listen to GRPC requests and metrics requests at the same port 8001',
+  )
+  expect(served(['--grpc-port=8000', '--allow-http=false']).options.grpc.port).toBe(8000)
 })
 
 test('the deprecated --strict-model-config=true switches auto-completion off, and false is overruled with a warning', () => {
