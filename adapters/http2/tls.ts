@@ -1,9 +1,5 @@
-import {
-  createSecureContext,
-  type PeerCertificate,
-  type TLSSocket,
-  type TlsOptions,
-} from 'node:tls'
+import { createSecureContext, type TLSSocket, type TlsOptions } from 'node:tls'
+import { certificateName as nameOf } from '../../core/access/certificate-name.ts'
 import type { TlsMaterial } from './types.ts'
 
 /** The protocol that a client has to offer. */
@@ -29,14 +25,8 @@ export function tlsOptions(tls: TlsMaterial): TlsOptions {
 const pem = (bytes: Uint8Array | string): string | Buffer =>
   typeof bytes === 'string' ? bytes : Buffer.from(bytes)
 
-/** First URI of the SAN, else the subject, of a certificate that was verified; '' = none. */
+/** What access rules know the verified certificate of a client by; '' = none. */
 export function certificateName(socket: TLSSocket): string {
-  if (!socket.authorized) return ''
-  const certificate: Partial<PeerCertificate> = socket.getPeerCertificate()
-  const uri = /(?:^|, )URI:([^,]+)/.exec(certificate.subjectaltname ?? '')?.[1]
-  if (uri !== undefined) return uri
-  const subject = certificate.subject as Readonly<Record<string, string | string[]>> | undefined
-  return Object.entries(subject ?? {})
-    .map(([name, value]) => `${name}=${Array.isArray(value) ? value.join('+') : value}`)
-    .join(',')
+  const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined
+  return certificate === undefined ? '' : nameOf(certificate.subject, certificate.subjectAltName)
 }
