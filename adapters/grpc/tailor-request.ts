@@ -9,6 +9,7 @@ export function tailorRequest(
   forwarded: Parameters | null,
 ): void {
   if (forwarded !== null) request.parameters = withForwarded(request.parameters, forwarded)
+  request.owner = principal.id
   const floor = principal.priorityFloor ?? 0
   if (floor > 0 && request.priority < floor) request.priority = floor
 }

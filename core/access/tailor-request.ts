@@ -17,6 +17,6 @@ export function tailorRequest(
 ): void {
   if (forwarded !== null) request.parameters = withForwarded(request.parameters, forwarded)
   const floor = principal.priorityFloor ?? 0
-  if (request.priority > 0 && request.priority < floor) request.priority = floor
+  if (request.priority < floor) request.priority = floor
   request.owner = principal.id
 }

@@ -1,4 +1,4 @@
-import { createApp } from '../../adapters/http/app.ts'
+import { type AppOptions, createApp } from '../../adapters/http/app.ts'
 import {
   type HttpListener,
   type HttpOptions,
@@ -22,6 +22,8 @@ export interface ServeOptions {
   /** `--http-infer-stream`. */
   readonly inferStream?: boolean
   readonly http?: Partial<HttpOptions>
+  /** Of the app and, where the listener has them as well, of the listener. */
+  readonly doors?: Pick<AppOptions, 'access' | 'forward' | 'corsOrigins'>
 }
 
 export interface Serving {
@@ -69,12 +71,16 @@ export async function serve(options: ServeOptions = {}): Promise<Serving> {
       limits,
       inferStream: options.inferStream,
       sharedMemory: options.http?.sharedMemory,
+      ...options.doors,
     }),
     log,
     limits,
     address: '127.0.0.1',
     port: 0,
     inferStream: options.inferStream,
+    access: options.doors?.access,
+    forward: options.doors?.forward,
+    cors: options.doors?.corsOrigins !== undefined,
     ...options.http,
   })
   return {
