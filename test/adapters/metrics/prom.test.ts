@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type PromOptions, promMetrics } from '../../../adapters/metrics/prom.ts'
 import type { ServedModel } from '../../../core/server-types.ts'
+import { FirstResponseHistogram } from '../../../core/stats.ts'
 import { fakeModel, fakeServer, succeed } from './fake-models.ts'
 import { type ParsedFamily, parsePrometheus } from './prometheus-text.ts'
 
@@ -113,6 +114,20 @@ test('histograms are cumulative, in seconds, and agree with their count and sum'
   for (const other of ['queue', 'compute']) {
     expect(families.get(`nereid_inference_${other}_duration_seconds`)?.type).toBe('histogram')
   }
+})
+
+test('the time to the first response is there for decoupled models, when it is asked for', async () => {
+  const [streams, other] = [fakeModel('m', 1), fakeModel('other', 1)]
+  streams.stats.firstResponse = new FirstResponseHistogram()
+  for (const ms of [50, 100.9, 101, 400, 9000]) streams.stats.firstResponse.add(ms * 1e6)
+  const name = 'nv_inference_first_response_histogram_ms'
+  expect((await scrape([streams, other])).has(name)).toBe(false)
+  const families = await scrape([streams, other], { histogramLatencies: true })
+  const bucket = (le: string) => figureOf(families, name, { ...ONE, le }, `${name}_bucket`)
+  expect(['100', '500', '2000', '5000', '+Inf'].map(bucket)).toEqual([2, 4, 4, 4, 5])
+  expect(figureOf(families, name, ONE, `${name}_sum`)).toBe(9651)
+  expect(figureOf(families, name, ONE, `${name}_count`)).toBe(5)
+  expect(families.get(name)?.samples.every(({ labels }) => labels['model'] === 'm')).toBe(true)
 })
 
 test('series are labelled by version and tags, in alphabetical order', async () => {
