@@ -2,11 +2,12 @@ import { ServerError } from '../../errors.ts'
 import { InferRequest, type ResponseSink } from '../../infer.ts'
 import type { InferenceServer, ServedModel } from '../../server-types.ts'
 import type { RegionLease, SharedMemory } from '../../shared-memory/types.ts'
-import type { Datatype, Tensor } from '../../tensor.ts'
+import type { Tensor } from '../../tensor.ts'
 import type { ProtocolLimits } from '../limits.ts'
 import { bindInferMessage } from './decode-infer.ts'
 import { type InferMessage, parseInferMessage } from './infer-message.ts'
 import { InferScan } from './infer-scan.ts'
+import { MEMO_KEY_BYTES, MemoEntries, type MemoEntry, type MemoSlot } from './memo-entries.ts'
 import { MessageMemory } from './message-memory.ts'
 import { parseModelVersion } from './model-version.ts'
 import { readText } from './proto-text.ts'
@@ -31,9 +32,8 @@ export class InferMemo {
   readonly #scan = new InferScan()
   readonly #memory = new MessageMemory()
   readonly #models = new WeakMap<ServedModel, ResponseMemo>()
-  readonly #entries = new Map<number, MemoEntry>()
+  readonly #entries = new MemoEntries()
   #generation = -1
-  #last: MemoEntry | null = null
 
   constructor(options: InferMemoOptions) {
     this.#options = options
@@ -126,17 +126,10 @@ export class InferMemo {
     const { generation } = this.#options.server
     if (generation !== this.#generation) {
       this.#entries.clear()
-      this.#last = null
       this.#generation = generation
     }
     if (!scan.scan(message) || scan.keySize > MEMO_KEY_BYTES) return null
-    let entry = this.#last
-    if (entry === null || !scan.matches(message, entry.key)) {
-      entry = this.#entries.get(scan.hash(message)) ?? null
-      if (entry === null || !scan.matches(message, entry.key)) return null
-      this.#last = entry
-    }
-    return entry
+    return this.#entries.find(scan, message)
   }
 
   /** null = to be looked at in full. */
@@ -192,21 +185,10 @@ export class InferMemo {
       template: null,
       memory: this.#memory,
     }
-    const hash = scan.hash(read.message)
-    if (this.#entries.size >= MEMO_ENTRIES && !this.#entries.has(hash)) {
-      const oldest = this.#entries.keys().next()
-      if (!oldest.done) this.#entries.delete(oldest.value)
-    }
-    this.#entries.set(hash, entry)
-    this.#last = entry
+    this.#entries.set(scan.hash(read.message), entry)
     return entry
   }
 }
-
-/** Longest key that is remembered, bytes. */
-export const MEMO_KEY_BYTES = 4096
-/** Keys remembered; the oldest goes first. Clients send few. */
-export const MEMO_ENTRIES = 512
 
 export interface InferMemoOptions {
   readonly server: Pick<InferenceServer, 'generation' | 'model'>
@@ -244,32 +226,6 @@ export interface BoundInfer {
   /** For the encoder; null = these answers have nothing in common with others. */
   readonly memo: ResponseMemo | null
   readonly limits: ProtocolLimits
-}
-
-interface MemoSlot {
-  readonly name: string
-  readonly datatype: Datatype
-  readonly shape: readonly number[]
-  /** Which raw tensor. */
-  readonly raw: number
-  readonly size: number
-}
-
-interface MemoEntry extends ResponseMemo {
-  readonly key: Uint8Array
-  readonly generation: number
-  readonly model: ServedModel
-  readonly decoupled: boolean
-  readonly modelName: string
-  readonly modelVersion: string
-  /** In the model's order. */
-  readonly slots: readonly MemoSlot[]
-  readonly batchSize: number
-  readonly outputNames: readonly string[] | null
-  readonly outputs: readonly GrpcOutput[] | null
-  readonly priority: number
-  readonly timeoutUs: number
-  readonly emptyFinal: boolean
 }
 
 interface Checked {

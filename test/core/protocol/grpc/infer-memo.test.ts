@@ -1,11 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { ServerError } from '../../../../core/errors.ts'
 import type { InferRequest, ResponseSink } from '../../../../core/infer.ts'
-import {
-  InferMemo,
-  MEMO_ENTRIES,
-  MEMO_KEY_BYTES,
-} from '../../../../core/protocol/grpc/infer-memo.ts'
+import { InferMemo } from '../../../../core/protocol/grpc/infer-memo.ts'
+import { MEMO_ENTRIES, MEMO_KEY_BYTES } from '../../../../core/protocol/grpc/memo-entries.ts'
 import { DEFAULT_PROTOCOL_LIMITS as LIMITS } from '../../../../core/protocol/limits.ts'
 import type { ServedModel } from '../../../../core/server-types.ts'
 import { type FakeModelOptions, fakeModel } from '../rest/fake-server.ts'
