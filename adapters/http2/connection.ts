@@ -117,11 +117,16 @@ export class Connection implements FrameSink, StreamOwner, RequestsOwner {
       const at = this.#prefaceRead < PREFACE.length ? this.#preface(chunk) : 0
       if (at < chunk.length) this.reader.push(chunk, at)
     } catch (error) {
-      this.#options.log.error(`http2: ${error instanceof Error ? error.stack : String(error)}`)
-      this.fail(ErrorCode.INTERNAL_ERROR, '')
+      this.#broke(error)
     }
     this.#reading = false
     this.turn()
+  }
+
+  /** Something threw that must not: an application's handler, or this code. It costs the connection and nothing else. */
+  #broke(error: unknown): void {
+    this.#options.log.error(`http2: ${error instanceof Error ? error.stack : String(error)}`)
+    this.fail(ErrorCode.INTERNAL_ERROR, '')
   }
 
   /** Returns where frames begin in `chunk`. */
@@ -324,8 +329,12 @@ export class Connection implements FrameSink, StreamOwner, RequestsOwner {
   turn(): void {
     this.#dirty = false
     if (this.ended) return
-    this.sender.pump()
-    this.output.flush()
+    try {
+      this.sender.pump()
+      this.output.flush()
+    } catch (error) {
+      this.#broke(error)
+    }
     if (this.output.controlBytes > MAX_QUEUED_CONTROL_BYTES) this.socket.destroy()
     else if (this.draining === 2 && this.streams.open.size === 0) this.end()
   }
@@ -379,7 +388,11 @@ export class Connection implements FrameSink, StreamOwner, RequestsOwner {
   #abort(): void {
     for (const stream of [...this.streams.open.values()]) {
       this.closeStream(stream, Closed.BY_US)
-      stream.handler.aborted()
+      try {
+        stream.handler.aborted()
+      } catch (error) {
+        this.#broke(error)
+      }
     }
   }
 }

@@ -107,6 +107,28 @@ describe('what waits', () => {
     expect(released).toEqual([1, 1, 3, 3])
   })
 
+  it('is not released while a write of it is under way, not even by a reset', async () => {
+    await connect([INITIAL_WINDOW_SIZE, 0x7fffffff])
+    raw.send(frame(Frame.WINDOW_UPDATE, 0, 0, uint32(0x7fff0000)))
+    request(raw, 1, true)
+    await server.until(() => server.seen.length === 1)
+    raw.socket.pause()
+    const { stream } = server.seen[0]!
+    let released = false
+    const release = new Promise<void>((resolve) => {
+      stream.headers(OK, false)
+      stream.data(new Uint8Array(50_000_000), () => {
+        released = true
+        resolve()
+      })
+    })
+    raw.send(frame(Frame.RST_STREAM, 0, 1, uint32(ErrorCode.CANCEL)))
+    await server.until(() => server.seen[0]?.aborted === 1)
+    expect(released).toBe(false)
+    raw.socket.resume()
+    await release
+  })
+
   it('tells the application to stop at the mark and to go on below it', async () => {
     await server.close(0)
     server = await testHttp2({ limits: { writeHighWater: 50_000 } })
@@ -263,4 +285,24 @@ it('sends an answer in one piece where the windows allow', async () => {
   server.seen[0]?.stream.answer(OK, [Buffer.from('a'), Buffer.from('b')], STATUS)
   expect(await body(raw, 1)).toBe(2)
   expect(chunks.length).toBe(1)
+})
+
+it('survives handlers that throw, which costs them their connection', async () => {
+  const errors: string[] = []
+  const broken = (what: string) => {
+    throw new Error(what)
+  }
+  await server.close(0)
+  server = await testHttp2({
+    onStream: () => ({ data: () => broken('data'), aborted: () => broken('aborted') }),
+    log: { warning: (text) => errors.push(text), error: (text) => errors.push(text) },
+  })
+  await connect()
+  request(raw, 1, false)
+  data(1, Buffer.from('x'))
+  expect(await goaway(raw)).toMatchObject({ code: ErrorCode.INTERNAL_ERROR })
+  await raw.closed
+  expect(errors.map((text) => /data|aborted/.exec(text)?.[0])).toEqual(['data', 'aborted'])
+  await connect()
+  expect(await raw.ping()).toBe(true)
 })

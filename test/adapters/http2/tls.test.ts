@@ -71,6 +71,31 @@ async function subject(options: ConnectionOptions): Promise<string | null> {
 }
 
 describe('TLS', () => {
+  it('carries bodies larger than any buffer, both ways', async () => {
+    server = await testHttp2({
+      tls: first,
+      onStream: (stream) => {
+        const chunks: Uint8Array[] = []
+        return {
+          data: (chunk, end) => {
+            chunks.push(chunk)
+            stream.credit(chunk.length)
+            if (end) stream.answer(OK, chunks, NO_TRAILERS)
+          },
+          aborted: () => undefined,
+        }
+      },
+    })
+    const session = connectHttp2(`https://localhost:${server.port}`, { ca: authority.cert })
+    const sent = Buffer.alloc(5_000_000, 'nereid')
+    const stream = session.request({ ':path': '/', ':method': 'POST' })
+    stream.end(sent)
+    const chunks: Buffer[] = []
+    for await (const chunk of stream) chunks.push(chunk as Buffer)
+    session.destroy()
+    expect(Buffer.concat(chunks).equals(sent)).toBe(true)
+  })
+
   it('serves a client that offers h2', async () => {
     await start()
     expect(await get()).toBe('')
