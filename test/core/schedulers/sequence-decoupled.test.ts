@@ -11,11 +11,12 @@ const STRATEGIES: readonly [string, SequenceBatching][] = [
 ]
 
 describe.each(STRATEGIES)('sequences of a decoupled model, %s', (_, sequence) => {
-  const rig = () => {
+  const rig = (more: { iterative_sequence?: boolean } = {}) => {
     const made = createSequenceRig({
-      sequence: { max_sequence_idle_microseconds: 0, ...sequence },
+      sequence: { max_sequence_idle_microseconds: 0, ...sequence, ...more },
       config: { model_transaction_policy: { decoupled: true } },
       paused: true,
+      hearsCancel: true,
     })
     return { ...made, instance: made.instances[0] as FakeInstance }
   }
@@ -68,12 +69,27 @@ describe.each(STRATEGIES)('sequences of a decoupled model, %s', (_, sequence) =>
     const second = run(1n, '', 11)
     instance.finish()
     first.request.cancel()
+    expect(instance.cancellations).toEqual([first.request])
     instance.batches[0]?.answers?.send(0, new ServerError('CANCELLED', 'left'), true)
     clock.settle()
     expect(first.error).toMatch(/^CANCELLED/)
     expect(second.error).toMatch(/^CANCELLED/)
     expect(ids(instance)).toEqual([['1:10']])
     expect(run(1n, '', 12).error).toContain('must specify the START flag')
+  })
+
+  test('an iterative sequence answers in each of its runs', () => {
+    const { clock, instance, step, stats } = rig({ iterative_sequence: true })
+    let runs = 0
+    instance.execute = (batch, _marks, done, answers) => {
+      runs++
+      answers?.send(0, value(runs), runs === 3)
+      done({ outputs: [], again: runs < 3 ? batch.requests : [] })
+    }
+    const sent = step(1n, 's', 10)
+    clock.settle()
+    expect(sent.answers).toHaveLength(3)
+    expect([stats.success.count, stats.executionCount]).toEqual([1, 3])
   })
 
   test('it closes when the last answer came', async () => {

@@ -47,6 +47,7 @@ export interface SequenceRigOptions {
   readonly config?: ModelConfig
   readonly count?: number
   readonly paused?: boolean
+  readonly hearsCancel?: boolean
   readonly initialStates?: ReadonlyMap<string, Tensor>
   readonly compute?: (batch: Batch, instance: number) => BatchResult | ServerError
 }
@@ -87,6 +88,7 @@ export function createSequenceRig(options: SequenceRigOptions): SequenceRig {
     createFakeInstance({
       clock,
       paused: options.paused ?? false,
+      hearsCancel: options.hearsCancel ?? false,
       compute: (batch) => options.compute?.(batch, index) ?? identity(batch),
     }),
   )
