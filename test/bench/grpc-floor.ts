@@ -44,7 +44,8 @@ function answer(stream: ServerHttp2Stream, body: Buffer): void {
     limits: DEFAULT_PROTOCOL_LIMITS,
     headroom: PREFIX,
   })
-  const first = Buffer.from(parts[0]?.buffer ?? '', parts[0]?.byteOffset, parts[0]?.length)
+  const [head = new Uint8Array(PREFIX)] = parts
+  const first = Buffer.from(head.buffer, head.byteOffset, head.length)
   first[0] = 0
   first.writeUInt32BE(byteLength, 1)
   stream.respond(RESPONSE, { waitForTrailers: true })
