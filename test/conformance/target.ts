@@ -9,6 +9,7 @@ import { nodeClock } from '../../adapters/platform/clock.ts'
 import { posixSharedMemory } from '../../adapters/shared-memory/posix.ts'
 import { diskStore } from '../../adapters/stores/disk.ts'
 import { identityBackend } from '../../core/backend/identity.ts'
+import { repeatBackend } from '../../core/backend/repeat.ts'
 import { createLog } from '../../core/log.ts'
 import { DEFAULT_PROTOCOL_LIMITS } from '../../core/protocol/limits.ts'
 import { createServer } from '../../core/server.ts'
@@ -34,7 +35,7 @@ export async function startServer(root: string, options: ServerOptions): Promise
   const server = await createServer({
     platform: { clock, log },
     stores: [diskStore({ root })],
-    backends: [onnxBackend({ clock }), identityBackend({ clock })],
+    backends: [onnxBackend({ clock }), identityBackend({ clock }), repeatBackend({ clock })],
     options,
   })
   const limits = DEFAULT_PROTOCOL_LIMITS
