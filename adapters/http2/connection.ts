@@ -2,12 +2,13 @@ import type { Socket } from 'node:net'
 import { Closed } from './closed-streams.ts'
 import { ControlWriter } from './control-writer.ts'
 import { Floods } from './floods.ts'
-import { Flag, FrameType, MAX_31, PREFACE, readU32 } from './frame.ts'
+import { Flag, FrameType, MAX_31, PREFACE } from './frame.ts'
 import { FrameReader, type FrameSink, PayloadUse } from './frame-reader.ts'
 import { FINE, frameError } from './frame-rules.ts'
 import { Keepalive } from './keepalive.ts'
 import { LINGER_BYTES, MAX_QUEUED_CONTROL_BYTES } from './limits.ts'
 import { Output, type SlabPool } from './output.ts'
+import { DRAIN_PING, PeerControl, type PeerControlOwner } from './peer-control.ts'
 import type { CheckedHead } from './request-head.ts'
 import { Requests, type RequestsOwner } from './requests.ts'
 import { Sender } from './sender.ts'
@@ -35,14 +36,12 @@ export interface ConnectionOptions {
   readonly preface: Uint8Array
 }
 
-/** The payload of the PING that asks whether the first GOAWAY has arrived. */
-const DRAIN_PING = new Uint8Array([0x64, 0x72, 0x61, 0x69, 0x6e, 0, 0, 0])
 const KEEPALIVE_PING = new Uint8Array(8)
 /** Credit is announced in steps, unless the peer would run dry. */
 const CREDIT_STEP = 16 * 1024
 
 /** One connection: frames in, streams to the application, frames out. */
-export class Connection implements FrameSink, StreamOwner, RequestsOwner {
+export class Connection implements FrameSink, StreamOwner, RequestsOwner, PeerControlOwner {
   readonly peer: PeerInfo
   readonly streams: StreamTable = new StreamTable()
   readonly output: Output
@@ -54,8 +53,6 @@ export class Connection implements FrameSink, StreamOwner, RequestsOwner {
   readonly reader: FrameReader
   readonly socket: Socket
   readonly openedAt: number
-  /** The peer acknowledged our SETTINGS. */
-  settled = false
   /** 0 = serving, 1 = the first GOAWAY was sent, 2 = the last one was sent and new streams are refused. */
   draining: 0 | 1 | 2 = 0
   /** Nothing more is read or sent; the socket closes when the peer has taken what waits. */
@@ -66,8 +63,8 @@ export class Connection implements FrameSink, StreamOwner, RequestsOwner {
   heard = false
   readonly #options: ConnectionOptions
   readonly #settings = new PeerSettings()
+  readonly #peerControl: PeerControl
   #prefaceRead = 0
-  #settingsRead = false
   #reading = false
   #dirty = false
   #dropped = 0
@@ -92,6 +89,7 @@ export class Connection implements FrameSink, StreamOwner, RequestsOwner {
       (stream) => this.#localEnd(stream),
     )
     this.requests = new Requests(this, options.limits)
+    this.#peerControl = new PeerControl(this, this.#settings)
     this.reader = new FrameReader(this)
     socket.on('data', (chunk: Buffer) => this.#data(chunk))
     socket.on('end', () => socket.destroy())
@@ -99,6 +97,11 @@ export class Connection implements FrameSink, StreamOwner, RequestsOwner {
     const at = this.output.reserve(options.preface.length)
     this.output.slab?.set(options.preface, at)
     this.output.flush()
+  }
+
+  /** The peer acknowledged our SETTINGS. */
+  get settled(): boolean {
+    return this.#peerControl.settled
   }
 
   get retired(): boolean {
@@ -144,7 +147,10 @@ export class Connection implements FrameSink, StreamOwner, RequestsOwner {
   begin(length: number, type: number, flags: number, id: number): number {
     let code = frameError(length, type, flags, id, this.requests.blocks)
     // SETTINGS come first.
-    if (!this.#settingsRead && (type !== FrameType.SETTINGS || (flags & Flag.ACK) !== 0)) {
+    if (
+      !this.#peerControl.settingsRead &&
+      (type !== FrameType.SETTINGS || (flags & Flag.ACK) !== 0)
+    ) {
       code = ErrorCode.PROTOCOL_ERROR
     }
     if (code !== FINE) {
@@ -156,8 +162,9 @@ export class Connection implements FrameSink, StreamOwner, RequestsOwner {
     this.#id = id
     if (type === FrameType.DATA) return this.requests.beginData(length, flags, id)
     if (type > FrameType.CONTINUATION || (type === FrameType.PRIORITY && length !== 5)) {
-      if (type === FrameType.PRIORITY) return this.#badPriority(id, ErrorCode.FRAME_SIZE_ERROR)
-      return this.#idle() ? PayloadUse.SKIP : PayloadUse.STOP
+      if (type === FrameType.PRIORITY)
+        return this.#peerControl.badPriority(id, ErrorCode.FRAME_SIZE_ERROR)
+      return this.#peerControl.idle() ? PayloadUse.SKIP : PayloadUse.STOP
     }
     return PayloadUse.WHOLE
   }
@@ -180,76 +187,9 @@ export class Connection implements FrameSink, StreamOwner, RequestsOwner {
         return this.requests.windowUpdate(bytes, start, this.#id)
       case FrameType.RST_STREAM:
         return this.requests.reset(this.#id)
-      case FrameType.PING:
-        return this.#ping(bytes, start)
-      case FrameType.SETTINGS:
-        return this.#peerSettings(bytes, start, end)
-      case FrameType.PRIORITY: {
-        const self = (readU32(bytes, start) & MAX_31) === this.#id
-        if (self && this.#badPriority(this.#id, ErrorCode.PROTOCOL_ERROR) === PayloadUse.STOP)
-          return false
-        return this.#idle()
-      }
       default:
-        return this.#idle()
+        return this.#peerControl.frame(this.#type, this.#flags, this.#id, bytes, start, end)
     }
-  }
-
-  #idle(): boolean {
-    return !this.floods.idle() || this.fail(ErrorCode.ENHANCE_YOUR_CALM, 'too many frames')
-  }
-
-  /** A stream error, unless the stream is idle and cannot have one. */
-  #badPriority(id: number, code: number): number {
-    if (id > this.streams.lastId) {
-      this.fail(code, 'bad PRIORITY')
-      return PayloadUse.STOP
-    }
-    const stream = this.streams.find(id)
-    if (stream !== undefined) {
-      return this.streamError(stream, code) ? PayloadUse.SKIP : PayloadUse.STOP
-    }
-    this.control.reset(id, code)
-    return this.#idle() ? PayloadUse.SKIP : PayloadUse.STOP
-  }
-
-  #ping(bytes: Uint8Array, start: number): boolean {
-    if ((this.#flags & Flag.ACK) !== 0) {
-      let drain = this.draining === 1
-      for (let i = 0; i < DRAIN_PING.length; i++) drain &&= bytes[start + i] === DRAIN_PING[i]
-      if (drain) this.lastGoaway()
-      return this.#idle()
-    }
-    const { sent } = this.sender
-    this.sender.sent = false
-    if (this.keepalive.pinged(performance.now(), sent, this.streams.open.size > 0)) {
-      return this.fail(ErrorCode.ENHANCE_YOUR_CALM, 'too_many_pings')
-    }
-    this.control.ping(bytes, start, true)
-    return this.#idle()
-  }
-
-  #peerSettings(bytes: Uint8Array, start: number, end: number): boolean {
-    if ((this.#flags & Flag.ACK) !== 0) {
-      this.settled = true
-      return this.#idle()
-    }
-    this.#settingsRead = true
-    const before = this.#settings.initialWindow
-    const code = this.#settings.apply(bytes, start, end)
-    if (code !== ErrorCode.NO_ERROR) return this.fail(code, 'bad SETTINGS')
-    const change = this.#settings.initialWindow - before
-    if (change !== 0) {
-      for (const stream of this.streams.open.values()) {
-        stream.sendWindow += change
-        if (stream.sendWindow > MAX_31) {
-          return this.fail(ErrorCode.FLOW_CONTROL_ERROR, 'window overflow')
-        }
-        this.sender.list(stream)
-      }
-    }
-    this.control.settingsAck()
-    return this.#idle()
   }
 
   openStream(id: number, head: CheckedHead, ended: boolean): void {
