@@ -4,6 +4,7 @@ export type {
   Batch,
   BatchDone,
   BatchResult,
+  DecoupledAnswers,
   ExecutionMarks,
   Instance,
   IoSpec,
@@ -60,9 +61,11 @@ export {
   type Duration,
   FAILURE_REASONS,
   type FailureReason,
+  type FirstResponseHistogram,
   LatencyHistogram,
   ModelStats,
   type RequestTimes,
+  type ResponseStats,
 } from './stats.ts'
 export {
   byteSize,
