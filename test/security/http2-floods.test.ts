@@ -222,6 +222,27 @@ describe('a hostile HTTP/2 peer', () => {
     await until(() => server.streams === 0)
   })
 
+  it('loses the stream when it sends more than its window allows', async () => {
+    let got = 0
+    let aborted = 0
+    const server = await serve({
+      limits: { streamWindow: 65_535 },
+      onStream: () => ({
+        data: (chunk) => {
+          got += chunk.length
+        },
+        aborted: () => aborted++,
+      }),
+    })
+    const peer = await raw(server)
+    peer.send(POSTED)
+    for (let at = 0; at < 6; at++) peer.send(frame(Frame.DATA, 0, 1, pattern(16_000)))
+    const reset = await peer.next((one) => one.type === Frame.RST_STREAM)
+    expect(reset?.payload.readUInt32BE(0)).toBe(constants.NGHTTP2_FLOW_CONTROL_ERROR)
+    expect(await peer.ping()).toBe(true)
+    expect([got, aborted, server.streams]).toEqual([4 * 16_000, 1, 0])
+  })
+
   it('loses the streams whose windows it never opens', async () => {
     let released = 0
     let aborted = 0
