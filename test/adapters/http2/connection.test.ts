@@ -184,13 +184,9 @@ describe('bodies', () => {
   it('get as much credit as is given, announced before the peer runs dry', async () => {
     await connect()
     request(raw, 1, false)
-    let sent = 0
-    for (; sent < 65_536; sent += 16_384) data(1, Buffer.alloc(16_384))
-    await server.until(() => (server.seen[0]?.chunks.length ?? 0) > 0)
+    await server.until(() => server.seen.length === 1)
     for (let i = 0; i < 3; i++) server.seen[0]?.stream.credit(1)
-    await server.until(
-      () => server.seen[0]!.chunks.reduce((n, { length }) => n + length, 0) === sent,
-    )
+    for (let i = 0; i < 4; i++) data(1, Buffer.alloc(16_384))
     let credit = 0
     while (credit < 3) {
       const one = await raw.next(({ type, stream }) => type === Frame.WINDOW_UPDATE && stream === 1)

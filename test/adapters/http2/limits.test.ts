@@ -198,6 +198,8 @@ describe('time limits', () => {
     server.seen[0]?.stream.answer(OK, [new Uint8Array(50_000_000)], STATUS)
     await server.until(() => server.seen[0]?.aborted === 1)
     expect(server.streams).toBe(0)
+    peer.socket.resume()
+    await peer.closed
   })
 })
 
