@@ -160,6 +160,38 @@ export function http2Contract(name: string, start: StartHttp2): void {
       expect([got, answer.trailers['grpc-status']]).toEqual([500_000, '0'])
     })
 
+    it('sends exactly what the windows of a stream and of its connection allow', async () => {
+      const body = pattern(200_000)
+      const server = await serve({
+        keepalive: { minRecvPingIntervalWithoutDataMs: 0, maxPingStrikes: 100 },
+        onStream: (stream) => {
+          stream.answer(OK, [body], DONE)
+          return IGNORED
+        },
+      })
+      const window = (value: number) => frame(Frame.SETTINGS, 0, 0, settings([4, value]))
+      const peer = await raw(server, { settings: settings([4, 1_000]) })
+      const got = async () => {
+        // The second answer comes after all that the first PING's turn could send.
+        for (let at = 0; at < 2; at++) expect(await peer.ping()).toBe(true)
+        const data = peer.frames.filter((one) => one.type === Frame.DATA)
+        return data.reduce((sum, one) => sum + one.payload.length, 0)
+      }
+      peer.send(frame(Frame.HEADERS, Flag.END_HEADERS | Flag.END_STREAM, 1, GET_HEAD))
+      expect(await got()).toBe(1_000)
+      peer.send(frame(Frame.WINDOW_UPDATE, 0, 1, uint32(500)))
+      expect(await got()).toBe(1_500)
+      // The window becomes 500 less than nothing.
+      peer.send(window(500), frame(Frame.WINDOW_UPDATE, 0, 1, uint32(500)))
+      expect(await got()).toBe(1_500)
+      peer.send(frame(Frame.WINDOW_UPDATE, 0, 1, uint32(1)))
+      expect(await got()).toBe(1_501)
+      peer.send(window(1_000_000))
+      expect(await got()).toBe(65_535)
+      peer.send(frame(Frame.WINDOW_UPDATE, 0, 0, uint32(200_000)))
+      expect(await got()).toBe(200_000)
+    })
+
     it('gives each of many streams on several connections its own answer', async () => {
       const server = await serve()
       const answers: Promise<void>[] = []
