@@ -1,7 +1,12 @@
+import { combinedAccess } from '../../../core/access/combined.ts'
+import { forwardHeaders } from '../../../core/access/forward-headers.ts'
+import { restrictedAccess } from '../../../core/access/restrictions.ts'
+import type { Access } from '../../../core/access/types.ts'
 import { identityBackend } from '../../../core/backend/identity.ts'
 import { repeatBackend } from '../../../core/backend/repeat.ts'
 import { DEFAULT_PROTOCOL_LIMITS } from '../../../core/protocol/limits.ts'
 import { createServer, type Server } from '../../../core/server.ts'
+import { keyFile } from '../../access/key-file.ts'
 import { onnxBackend } from '../../backends/onnx.ts'
 import type { ServeOptions } from '../../cli/options.ts'
 import type { ServerParts } from '../../cli/run.ts'
@@ -15,6 +20,7 @@ import { promMetrics } from '../../metrics/prom.ts'
 import { startMetricsServer } from '../../metrics/server.ts'
 import type { NodePlatform } from '../../platform/node.ts'
 import { diskStore } from '../../stores/disk.ts'
+import { watchFiles } from '../../tls/watch-files.ts'
 
 export interface DevServer {
   readonly app: ReturnType<typeof createApp>
@@ -38,7 +44,10 @@ export async function composeDev(setup: {
     options,
   })
   const { inferStream } = http
-  const app = createApp({ server, log, limits, inferStream })
+  const access = accessOf(options, platform)
+  const { corsOrigins, allowedHosts, httpForwardPattern, grpcForwardPattern } = options.access
+  const forward = forwardHeaders(httpForwardPattern)
+  const app = createApp({ server, log, limits, inferStream, access, forward, corsOrigins })
   return {
     app,
     parts: {
@@ -58,6 +67,8 @@ export async function composeDev(setup: {
           port,
           compression,
           maxMessageBytes,
+          access,
+          forward: forwardHeaders(grpcForwardPattern),
           methods: controlMethods({ server, logControl: log, sharedMemory: null, log }),
           streamMethods: reflectionMethods(),
         })
@@ -69,6 +80,10 @@ export async function composeDev(setup: {
           log,
           limits,
           inferStream,
+          access,
+          forward,
+          cors: corsOrigins.length > 0,
+          allowedHosts,
           address: http.address,
           port: http.port,
         }),
@@ -79,4 +94,15 @@ export async function composeDev(setup: {
       },
     },
   }
+}
+
+/** Who is let in is the same as on the server; only TLS is not for this target. */
+function accessOf(options: ServeOptions, { clock, log }: NodePlatform): Access | undefined {
+  const { authFile } = options.access
+  const keys =
+    authFile === '' ? undefined : keyFile({ path: authFile, log, clock, watch: watchFiles })
+  return combinedAccess([
+    restrictedAccess({ http: options.http.restrictions, grpc: options.grpc.restrictions }),
+    keys?.access,
+  ])
 }
