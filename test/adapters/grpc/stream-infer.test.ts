@@ -219,3 +219,17 @@ describe('the shutdown', () => {
     expect(serving.grpc.connections).toBe(0)
   })
 })
+
+describe('compressed answers of a stream', () => {
+  it('keep their order, whatever their size, and all come before the status', async () => {
+    await start({ grpc: { compression: 'high' } })
+    const stream = client.inferStream()
+    const sizes = [200_000, 1, 100_000, 2, 3]
+    for (const size of sizes) {
+      stream.send(echoRequest(Array.from({ length: size }, (_, i) => (i * 7919) % 65_521)))
+    }
+    stream.end()
+    expect((await stream.status).code).toBe(status.OK)
+    expect(stream.answers.map(({ inferResponse }) => floats(inferResponse).length)).toEqual(sizes)
+  })
+})
