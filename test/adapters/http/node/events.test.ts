@@ -1,3 +1,4 @@
+import { request } from 'node:http'
 import { afterEach, describe, expect, test } from 'vitest'
 import { ServerError } from '../../../../core/errors.ts'
 import type { InferResponse } from '../../../../core/infer.ts'
@@ -92,7 +93,34 @@ describe('generate_stream on a connection', () => {
     expect(server.statistics('repeat')[0]?.stats.failures.CANCELED).toBe(1)
   })
 
-  test('a client that leaves before the first response ends it, too', async () => {
+  test.each(['generate', 'generate_stream'])(
+    '%s ends with a client that leaves before the first response',
+    async (what) => {
+      const { server } = await start()
+      const sent = request(at('repeat', what), { method: 'POST', agent: false })
+      sent.on('error', () => {})
+      sent.end(repeatBody([1], [HOUR_MS]))
+      await until(() => server.inflight === 1)
+      sent.destroy()
+      await until(() => server.inflight === 0)
+      expect(server.statistics('repeat')[0]?.stats.failures.CANCELED).toBe(1)
+    },
+  )
+
+  test('clients that leave at any time leave nothing behind', async () => {
+    const { server } = await start()
+    const visit = async (reads: number): Promise<void> => {
+      const client = await openEvents(at('repeat'), repeatBody([1, 2, 3, 4], [0, 1, 2, HOUR_MS]))
+      for (let i = 0; i < reads; i++) await client.next()
+      client.leave()
+    }
+    await Promise.all(Array.from({ length: 40 }, (_, i) => visit(i % 4)))
+    await until(() => server.inflight === 0)
+    const stats = server.statistics('repeat')[0]?.stats
+    expect(stats?.failures.CANCELED).toBe(40)
+  })
+
+  test('a listener whose time is up ends what has no response yet', async () => {
     const { opening, request, answers, instance } = await controlled()
     opening.catch(() => {})
     serving.listener.close(0).catch(() => {})
