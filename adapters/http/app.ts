@@ -16,6 +16,8 @@ export interface AppOptions {
   readonly limits: ProtocolLimits
   /** See {@link RestOptions.access}. */
   readonly access?: RestOptions['access']
+  /** See {@link RestOptions.gates}. */
+  readonly gates?: RestOptions['gates']
   /** See {@link RestOptions.inferStream}. */
   readonly inferStream?: RestOptions['inferStream']
   /** See {@link RestOptions.sharedMemory}. */
@@ -51,6 +53,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
     limits,
     logControl: log,
     access: options.access,
+    gates: options.gates,
     inferStream: options.inferStream,
     sharedMemory: options.sharedMemory,
     forward: options.forward,
@@ -67,7 +70,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
       method: request.method,
       path: pathOf(request.url),
       header: (name) => request.headers.get(name) ?? undefined,
-      body: () => readBody(request, limits),
+      body: (hold) => readBody(request, limits, hold),
       signal: request.signal,
       address,
       certificate,
@@ -97,6 +100,9 @@ function pathOf(url: string): string {
   return query < 0 ? url.slice(start) : url.slice(start, query)
 }
 
+/** No browser takes an answer for a page, whatever a client's names in it look like. */
+const NO_SNIFFING = { 'X-Content-Type-Options': 'nosniff' }
+
 function toResponse(reply: RestResponse): Response {
   const { status, body, stream } = reply
   if (stream !== undefined) return new Response(stream, { status, headers: reply.headers })
@@ -115,7 +121,7 @@ function toResponse(reply: RestResponse): Response {
   }
   return new Response(bytes as Uint8Array<ArrayBuffer>, {
     status,
-    headers: { ...reply.headers, 'Content-Length': String(size) },
+    headers: { ...reply.headers, ...NO_SNIFFING, 'Content-Length': String(size) },
   })
 }
 
