@@ -5,6 +5,7 @@ import type { ModelSource } from '../../../core/backend/types.ts'
 import type { ModelConfig } from '../../../core/config/types.ts'
 import { ServerError } from '../../../core/errors.ts'
 import { InferRequest, type InferResponse } from '../../../core/infer.ts'
+import { warmUp } from '../../../core/model/warmup.ts'
 import type { Tensor } from '../../../core/tensor.ts'
 import { createFakeClock } from '../../helpers/fake-clock.ts'
 
@@ -179,4 +180,34 @@ describe('repeat', () => {
   ])('a config that does not fit is refused: it %s', async (message, change) => {
     await expect(open({ ...CONFIG, ...change })).rejects.toThrow(message)
   })
+})
+
+test('a decoupled model is warm when its last answer came', async () => {
+  const { clock, instance } = await open()
+  const inputs = [
+    tensor('IN', 'INT32', [1, 2]),
+    tensor('DELAY', 'UINT32', [1, 1]),
+    tensor('WAIT', 'UINT32', [0]),
+  ]
+  const request = new InferRequest({ inputs }, { answer() {} })
+  let warm = false
+  const sample = { name: 's', count: 1, requests: [request] }
+  const warming = warmUp(instance, [sample], { decoupled: true }).then(() => {
+    warm = true
+  })
+  clock.advance(1 * MS)
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(warm).toBe(false)
+  clock.advance(1 * MS)
+  await warming
+  expect(warm).toBe(true)
+})
+
+test('a warm-up that a decoupled model answers with an error fails', async () => {
+  const { instance } = await open()
+  const request = new InferRequest({ inputs: [] }, { answer() {} })
+  const sample = { name: 's', count: 1, requests: [request] }
+  await expect(warmUp(instance, [sample], { decoupled: true })).rejects.toThrow(
+    "failed to run warmup sample 's': expected input 'WAIT' of UINT32",
+  )
 })

@@ -31,6 +31,15 @@ ensemble_scheduling { step [
   { model_name: "pass" model_version: -1
     input_map { key: "INPUT0" value: "mid" } output_map { key: "OUTPUT0" value: "VALUE" } } ] }
 `
+/** The model `stream` as an ensemble of one step. */
+const WRAPPED = `
+platform: "ensemble"
+max_batch_size: 8
+input [ { name: "INPUT0" data_type: TYPE_FP32 dims: [ -1 ] } ]
+output [ { name: "OUTPUT0" data_type: TYPE_FP32 dims: [ -1 ] } ]
+ensemble_scheduling { step [ { model_name: "stream" model_version: -1
+  input_map { key: "INPUT0" value: "INPUT0" } output_map { key: "OUTPUT0" value: "OUTPUT0" } } ] }
+`
 const PASS = `
 backend: "fake"
 input [ { name: "INPUT0" data_type: TYPE_INT32 dims: [ 1 ] } ]
@@ -42,6 +51,7 @@ const MODELS = {
   repeat: REPEAT,
   pass: PASS,
   chain: CHAIN,
+  wrapped: WRAPPED,
 }
 const HOUR_MS = 3_600_000
 
@@ -64,9 +74,9 @@ const chained = (value: number): string =>
   `{"VALUE":${value},"model_name":"chain","model_version":"1","sequence_end":false,"sequence_id":0,"sequence_start":false}`
 
 /** An event stream whose responses the test sends itself. */
-async function controlled(options: ServeOptions = {}) {
+async function controlled(options: ServeOptions = {}, model = 'stream') {
   await start({ ...options, backend: { paused: true, hearsCancel: true } })
-  const opening = openEvents(at('stream'), '{"INPUT0":[1]}')
+  const opening = openEvents(at(model), '{"INPUT0":[1]}')
   const all = () => serving.backend.instances
   await until(() => all().some((instance) => instance.running))
   const instance = all().find((one) => one.running) as FakeInstance
@@ -142,34 +152,37 @@ describe('generate_stream on a connection', () => {
     }
   })
 
-  test('a slow reader makes the model wait, and memory is bounded', async () => {
-    const { opening, request, answers, instance, response } = await controlled()
-    const mib = 1024 * 1024
-    let sent = 0
-    const send = (): void => {
-      sent++
-      answers.send(0, response(mib), false)
-    }
-    send()
-    const client = await opening
-    // Sockets take some; then events gather here.
-    while (!request.congested && sent < 200) {
+  test.each(['stream', 'wrapped'])(
+    'a slow reader makes the model wait, and memory is bounded: %s',
+    async (model) => {
+      const { opening, request, answers, instance, response } = await controlled({}, model)
+      const mib = 1024 * 1024
+      let sent = 0
+      const send = (): void => {
+        sent++
+        answers.send(0, response(mib), false)
+      }
       send()
-      await new Promise((resolve) => setImmediate(resolve))
-    }
-    expect(request.congested).toBe(true)
-    expect(sent).toBeLessThan(200)
-    const writable = new Promise<void>((resolve) => {
-      request.onWritable = resolve
-    })
-    const rest = client.rest()
-    await writable
-    expect(request.congested).toBe(false)
-    answers.send(0, null, true)
-    instance.finish()
-    expect(await rest).toHaveLength(sent)
-    expect(mib).toBeGreaterThan(EVENT_BUFFER_BYTES)
-  })
+      const client = await opening
+      // Sockets take some; then events gather here.
+      while (!request.congested && sent < 200) {
+        send()
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      expect(request.congested).toBe(true)
+      expect(sent).toBeLessThan(200)
+      const writable = new Promise<void>((resolve) => {
+        request.onWritable = resolve
+      })
+      const rest = client.rest()
+      await writable
+      expect(request.congested).toBe(false)
+      answers.send(0, null, true)
+      instance.finish()
+      expect(await rest).toHaveLength(sent)
+      expect(mib).toBeGreaterThan(EVENT_BUFFER_BYTES)
+    },
+  )
 
   test('an ensemble answers each response of its decoupled step', async () => {
     await start()
