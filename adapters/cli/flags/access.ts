@@ -61,8 +61,7 @@ export const ACCESS_GROUP: FlagGroup = {
     },
     {
       name: 'strict-security',
-      type: 'boolean',
-      default: 'false',
+      type: 'flag',
       effect: 'served',
       help: 'Do not start with a door open that is warned of at start.',
     },
