@@ -15,11 +15,18 @@ export type ErrorCode =
  */
 export class ServerError extends Error {
   readonly code: ErrorCode
+  /** When the same request may be sent again, seconds; 0 = nothing is said about it. */
+  readonly retryAfterSecs: number
 
-  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown }) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options?: { readonly cause?: unknown; readonly retryAfterSecs?: number },
+  ) {
     super(message, options)
     this.name = 'ServerError'
     this.code = code
+    this.retryAfterSecs = options?.retryAfterSecs ?? 0
   }
 
   /** `error` itself when it is a ServerError, else `INTERNAL` with `error` as its cause and its message withheld. */

@@ -1,4 +1,5 @@
 import { ServerError } from '../../core/errors.ts'
+import type { Hold } from '../../core/overload/hold.ts'
 import type { ProtocolLimits } from '../../core/protocol/limits.ts'
 
 const FIRST_ROOM = 64 * 1024
@@ -6,9 +7,13 @@ const EMPTY = new Uint8Array(0)
 
 /**
  * The body of `request`, counted as it arrives: too many bytes or too many chunks end it at once. Chunks are copied into
- * one buffer, so that many tiny ones keep no more memory than their bytes.
+ * one buffer, so that many tiny ones keep no more memory than their bytes. Bytes that were not declared are taken from `hold`.
  */
-export async function readBody(request: Request, limits: ProtocolLimits): Promise<Uint8Array> {
+export async function readBody(
+  request: Request,
+  limits: ProtocolLimits,
+  hold?: Hold,
+): Promise<Uint8Array> {
   const declared = request.headers.get('content-length')
   if (declared !== null && Number(declared) > limits.bodyBytes) throw tooLarge(limits)
   if (request.body === null) return EMPTY
@@ -23,6 +28,8 @@ export async function readBody(request: Request, limits: ProtocolLimits): Promis
       if (value.length === 0) continue
       if (size + value.length > limits.bodyBytes) throw tooLarge(limits)
       if (declared === null && ++chunks > limits.bodyChunks) throw tooManyChunks(limits)
+      const refusal = declared === null ? (hold?.grow(value.length) ?? null) : null
+      if (refusal !== null) throw refusal
       if (size === 0 && value.length === Number(declared)) {
         whole = value
       } else {

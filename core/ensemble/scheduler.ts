@@ -40,6 +40,7 @@ export function createEnsembleScheduler(options: EnsembleSchedulerOptions): Ense
   const wrap = (error: ServerError): ServerError =>
     new ServerError(error.code, `in ensemble '${config.name ?? ''}', ${error.message}`, {
       ...(error.cause === undefined ? {} : { cause: error.cause }),
+      retryAfterSecs: error.retryAfterSecs,
     })
   const context: RunContext = {
     graph,

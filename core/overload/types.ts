@@ -16,5 +16,18 @@ export interface Gate {
   leave(bytes: number): void
 }
 
+/** The gates of a process. All of them count the bytes of bodies; what is entered by one is left by the same one. */
+export interface Gates {
+  /** Shed first. */
+  readonly inference: Gate
+  /** Metadata, statistics, repository, settings: refused only when the process is about to run out of memory. */
+  readonly control: Gate
+  /** Health: let in always. */
+  readonly probes: Gate
+}
+
+/** Why requests are refused; a label of `nereid_shed_requests`. */
+export type ShedReason = 'inflight' | 'memory' | 'lag' | 'rss'
+
 /** What a client is told to wait after a refusal, seconds (`Retry-After`). */
 export const RETRY_AFTER_SECS = 1

@@ -1,10 +1,13 @@
 import { ServerError } from '../errors.ts'
 import type { InferRequest } from '../infer.ts'
+import { RETRY_AFTER_SECS } from '../overload/types.ts'
 import type { FailureReason, ModelStats } from '../stats.ts'
 
 /** Errors a scheduler answers with instead of running a request. Texts are Triton's where Triton has one. */
 export function queueFull(request: InferRequest): ServerError {
-  return new ServerError('UNAVAILABLE', `${request.logPrefix}Exceeds maximum queue size`)
+  return new ServerError('UNAVAILABLE', `${request.logPrefix}Exceeds maximum queue size`, {
+    retryAfterSecs: RETRY_AFTER_SECS,
+  })
 }
 
 export function timeoutExpired(): ServerError {

@@ -9,6 +9,12 @@ export interface BodyLimits {
   readonly maxChunks: number
 }
 
+/** Where room is asked for bytes that were not declared. */
+export interface BodyRoom {
+  /** Null = it may be kept. */
+  grow(bytes: number): ServerError | null
+}
+
 /** `pooled` is memory to give back to the pool when nobody reads `body` any more. */
 export type BodyDone = (error: ServerError | null, body: Buffer, pooled: ArrayBuffer | null) => void
 
@@ -31,6 +37,7 @@ export function readBody(
   headerLength: number,
   limits: BodyLimits,
   pool: BodyPool,
+  room: BodyRoom,
   done: BodyDone,
 ): void {
   if (contentLength > limits.maxBytes) {
@@ -81,6 +88,13 @@ export function readBody(
         EMPTY,
         null,
       )
+      return
+    }
+    const refusal = contentLength < 0 ? room.grow(chunk.length) : null
+    if (refusal !== null) {
+      settled = true
+      whole = null
+      done(refusal, EMPTY, null)
       return
     }
     if (whole === null) {

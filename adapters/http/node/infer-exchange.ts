@@ -13,6 +13,7 @@ import type { ServedModel } from '../../../core/server-types.ts'
 import { NO_SHARED_MEMORY } from '../../../core/shared-memory/no-shared-memory.ts'
 import type { RegionLease, RegionRef } from '../../../core/shared-memory/types.ts'
 import type { Tensor } from '../../../core/tensor.ts'
+import type { BodyRoom } from './body.ts'
 import type { BodyPool } from './body-pool.ts'
 import { MEMO_HEADER_BYTES, type MemoEntry, splitId, templateFits } from './header-memo.ts'
 import type { InferRouteOptions } from './infer-route.ts'
@@ -20,7 +21,7 @@ import type { InferTarget } from './infer-target.ts'
 import { JOINED_REPLY_BYTES, writeEncoded, writeError, writeTemplate } from './reply.ts'
 import { makeTemplate } from './reply-template.ts'
 import type { DeferredReply, ReplyTurn } from './reply-turn.ts'
-import type { Connection } from './sockets.ts'
+import type { Cancellable, Connection } from './sockets.ts'
 
 const REGION_MEMBER = Buffer.from('"shared_memory_region"')
 
@@ -31,7 +32,7 @@ export interface ExchangeShare {
 }
 
 /** One infer request on one connection, from its body to its reply. */
-export class InferExchange implements ResponseSink, DeferredReply {
+export class InferExchange implements ResponseSink, DeferredReply, BodyRoom, Cancellable {
   readonly #options: InferRouteOptions
   readonly #share: ExchangeShare
   readonly #target: InferTarget
@@ -48,6 +49,8 @@ export class InferExchange implements ResponseSink, DeferredReply {
   #pooled: ArrayBuffer | null = null
   #lease: RegionLease | null = null
   #request: InferRequest | null = null
+  /** Bytes taken at the gate; -1 = given back. */
+  #held: number
   #answer: InferResponse | ServerError | null = null
 
   constructor(
@@ -59,6 +62,7 @@ export class InferExchange implements ResponseSink, DeferredReply {
     fields: readonly string[],
     connection: Connection,
     response: ServerResponse,
+    held: number,
   ) {
     this.#options = options
     this.#share = share
@@ -68,6 +72,29 @@ export class InferExchange implements ResponseSink, DeferredReply {
     this.#fields = fields
     this.#connection = connection
     this.#response = response
+    this.#held = held
+    connection.inflight.add(this)
+  }
+
+  /** Room at the gate for bytes of the body that were not declared. */
+  grow(bytes: number): ServerError | null {
+    const refusal = this.#options.gates?.inference.grow(bytes) ?? null
+    if (refusal === null) this.#held += bytes
+    return refusal
+  }
+
+  /** The client is gone: what runs is cancelled; before that there is only its place to give back. */
+  cancel(): void {
+    if (this.#request === null) this.leave()
+    else this.#request.cancel()
+  }
+
+  /** Gives back the place and the bytes that were taken at the gate. Idempotent. */
+  leave(): void {
+    if (this.#held < 0) return
+    this.#connection.inflight.delete(this)
+    this.#options.gates?.inference.leave(this.#held)
+    this.#held = -1
   }
 
   /** Takes the whole body and the pool's memory it lies in. Whatever goes wrong becomes the reply. */
@@ -77,7 +104,7 @@ export class InferExchange implements ResponseSink, DeferredReply {
       const request = this.#decode(body)
       const forwarded = this.#options.forward?.(this.#fields) ?? null
       tailorRequest(request, this.#principal, forwarded)
-      this.#connection.inflight.add(request)
+      this.#request = request
       this.#submitting = true
       ;(this.#model as ServedModel).submit(request)
       this.#submitting = false
@@ -219,13 +246,13 @@ export class InferExchange implements ResponseSink, DeferredReply {
 
   answer(request: InferRequest, answer: InferResponse | ServerError | null, final: boolean): void {
     if (!final) return
-    this.#connection.inflight.delete(request)
     this.#request = request
     this.#answer = answer
     if (!this.#submitting || isLarge(answer) || !this.#share.turn.take(this)) this.flush()
   }
 
   flush(): void {
+    this.leave()
     const request = this.#request as InferRequest
     const answer = this.#answer
     if (this.#response.destroyed) {
@@ -300,6 +327,7 @@ export class InferExchange implements ResponseSink, DeferredReply {
   }
 
   #fail(error: unknown): void {
+    this.leave()
     this.#lease?.close()
     const known = ServerError.from(error)
     if (known.cause !== undefined) this.#options.log.error(`infer: ${String(known.cause)}`)

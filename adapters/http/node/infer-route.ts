@@ -7,6 +7,7 @@ import {
   type Principal,
 } from '../../../core/access/types.ts'
 import type { ServerError } from '../../../core/errors.ts'
+import type { Gate, Gates } from '../../../core/overload/types.ts'
 import type { Log } from '../../../core/platform.ts'
 import type { ProtocolLimits } from '../../../core/protocol/limits.ts'
 import { authorizeRest, type RestOptions } from '../../../core/protocol/rest/handlers.ts'
@@ -28,6 +29,8 @@ export interface InferRouteOptions {
   readonly limits: ProtocolLimits
   /** The one the app has: asked for each request, because the route is taken before the app sees it. */
   readonly access?: RestOptions['access']
+  /** The app's. Default: nothing is counted. */
+  readonly gates?: Gates | undefined
   /** Leave requests that accept events to the app. Default false. */
   readonly inferStream?: RestOptions['inferStream']
   /** Regions that tensors may lie in: the app's. Default: none. */
@@ -55,6 +58,7 @@ export function inferRoute(
   sockets: Sockets,
 ): (request: IncomingMessage, response: ServerResponse) => boolean {
   const { limits, access } = options
+  const gate: Gate | undefined = options.gates?.inference
   const targets = new InferTargets()
   const shared = { turn: new ReplyTurn(), pool: new BodyPool() }
   const bodyLimits = { maxBytes: limits.bodyBytes, maxChunks: limits.bodyChunks }
@@ -83,6 +87,13 @@ export function inferRoute(
       principal = outcome as Principal
     }
     const contentLength = decimal(headers['content-length'])
+    // One that is too long is refused by its reader, which keeps nothing of it.
+    const held = contentLength > 0 && contentLength <= limits.bodyBytes ? contentLength : 0
+    const full = gate === undefined ? null : gate.enter(held)
+    if (full !== null) {
+      shed(request, response, contentLength, full)
+      return true
+    }
 
     const exchange = new InferExchange(
       options,
@@ -93,6 +104,7 @@ export function inferRoute(
       request.rawHeaders,
       connection,
       response,
+      held,
     )
     readBody(
       request,
@@ -100,9 +112,14 @@ export function inferRoute(
       headerLength,
       bodyLimits,
       shared.pool,
+      exchange,
       (error, body, pooled) => {
-        if (error === null) exchange.run(body, pooled)
-        else refuseBody(request, response, error)
+        if (error === null) {
+          exchange.run(body, pooled)
+          return
+        }
+        exchange.leave()
+        refuseBody(request, response, error)
       },
     )
     return true
@@ -111,6 +128,21 @@ export function inferRoute(
 
 /** More bytes of a refused body than this are not even thrown away: the connection is cut. */
 export const DISCARDED_BODY_BYTES: number = 64 * 1024 * 1024
+
+/** Up to this length the body of a request that is shed is read past, and its connection stays open. */
+export const SHED_BODY_BYTES: number = 64 * 1024
+
+/** Answers at once. A client that comes again should not need a new connection for it: those cost more than requests. */
+function shed(
+  request: IncomingMessage,
+  response: ServerResponse,
+  contentLength: number,
+  error: ServerError,
+): void {
+  if (contentLength < 0 || contentLength > SHED_BODY_BYTES) refuseBody(request, response, error)
+  // Node reads past the rest of a request whose response has ended.
+  else writeError(response, error)
+}
 
 /** Answers at once and throws the rest of the body away, so that the client gets to read the answer. */
 function refuseBody(request: IncomingMessage, response: ServerResponse, error: ServerError): void {

@@ -99,5 +99,6 @@ export function writeJson(response: ServerResponse, status: number, body: string
 
 /** Triton's `{"error": …}` with the status of the error's code. */
 export function writeError(response: ServerResponse, error: ServerError): void {
+  if (error.retryAfterSecs > 0) response.setHeader('Retry-After', String(error.retryAfterSecs))
   writeJson(response, httpStatus(error.code), errorBody(error.message))
 }

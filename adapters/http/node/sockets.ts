@@ -1,6 +1,5 @@
 import type { IncomingMessage, Server } from 'node:http'
 import { Server as NetServer, type Socket } from 'node:net'
-import type { InferRequest } from '../../../core/infer.ts'
 
 /** How often stalled bodies are looked for. */
 const SWEEP_MS = 2_000
@@ -19,10 +18,15 @@ const TOO_SLOW =
 const CONNECTION: unique symbol = Symbol('connection')
 type KnownSocket = Socket & { [CONNECTION]?: Connection }
 
+/** A request that can be told that nobody waits for its answer any more. */
+export interface Cancellable {
+  cancel(): void
+}
+
 /** What the listener knows about one connection. */
 export class Connection {
-  /** Taken and not yet answered; several when a client pipelines. */
-  readonly inflight: Set<InferRequest> = new Set()
+  /** Begun and not yet answered; several when a client pipelines. */
+  readonly inflight: Set<Cancellable> = new Set()
   /** The newest request; its body may still be arriving. */
   message: IncomingMessage | null = null
   /** Bytes the socket had read when the current window of observation began. */

@@ -1,4 +1,5 @@
 import { ServerError } from '../../errors.ts'
+import type { Hold } from '../../overload/hold.ts'
 import type { ProtocolLimits } from '../limits.ts'
 import { invalid } from './json-value.ts'
 
@@ -44,12 +45,14 @@ function weightOf(options: readonly string[]): number {
 
 /**
  * Unpacks a request body. Stops as soon as the result passes the size of a body, or grows far beyond its packed size;
- * what was unpacked until then is dropped.
+ * what was unpacked until then is dropped. What it grows to is taken
+ * from `hold`, in addition to the packed body.
  */
 export async function inflate(
   body: Uint8Array,
   encoding: ContentEncoding,
   limits: ProtocolLimits,
+  hold?: Hold,
 ): Promise<Uint8Array> {
   if (encoding === 'identity' || body.length === 0) return body
   const allowed = Math.max(limits.inflateFreeBytes, body.length * limits.inflateRatio)
@@ -71,6 +74,8 @@ export async function inflate(
           `compressed body expands too far: more than ${limits.inflateRatio} times its size`,
         )
       }
+      const refusal = hold?.grow(value.length) ?? null
+      if (refusal !== null) throw refusal
       chunks.push(value)
     }
   } catch (error) {

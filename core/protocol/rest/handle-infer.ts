@@ -52,7 +52,7 @@ export async function handleInfer(
   let body: Uint8Array
   try {
     const encoding = requestEncoding(request.header('content-encoding'))
-    body = await inflate(await request.body(), encoding, limits)
+    body = await inflate(await request.body(), encoding, limits, request.hold)
   } catch (error) {
     if (!(error instanceof ServerError) || error.code !== 'UNSUPPORTED') throw error
     return errorReply(error, { 'Accept-Encoding': ACCEPTED_ENCODINGS })

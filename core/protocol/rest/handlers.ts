@@ -6,6 +6,9 @@ import {
   type Principal,
 } from '../../access/types.ts'
 import { ServerError } from '../../errors.ts'
+import { gateOf } from '../../overload/gate-of.ts'
+import { Hold } from '../../overload/hold.ts'
+import type { Gates } from '../../overload/types.ts'
 import type { LogControl } from '../../server-types.ts'
 import { traceSetting } from './absent-features.ts'
 import { handleGenerate, handleGenerateStream } from './generate.ts'
@@ -38,6 +41,8 @@ export interface RestOptions extends InferContext {
   readonly logControl: LogControl
   /** Decides on the resolved operation. Default: everything is allowed. */
   readonly access?: Access | undefined
+  /** Counts and refuses what is in flight. Default: nothing is counted. */
+  readonly gates?: Gates | undefined
   /** Hears of every error that is ours and that the client is told nothing of. */
   readonly onInternalError?: (error: unknown, match: RouteMatch) => void
 }
@@ -107,9 +112,15 @@ export function createRestHandler(options: RestOptions): RestHandler {
       if (isRefusal(principal)) return refusedReply(principal)
       const full = principal.enter?.() ?? null
       if (full !== null) return refusedReply(full)
-      return await leaving(principal, () =>
-        HANDLERS[match.operation](options, match.params, request, principal),
-      )
+      const hold =
+        options.gates === undefined ? undefined : new Hold(gateOf(options.gates, match.operation))
+      return await leaving(principal, hold, () => {
+        const refused = hold?.enter(declaredBytes(request, options.limits.bodyBytes)) ?? null
+        if (refused !== null) throw refused
+        const admitted =
+          hold === undefined ? request : { ...request, hold, body: () => request.body(hold) }
+        return HANDLERS[match.operation](options, match.params, admitted, principal)
+      })
     } catch (error) {
       if (!(error instanceof ServerError) || error.cause !== undefined) {
         options.onInternalError?.(error, match)
@@ -119,13 +130,23 @@ export function createRestHandler(options: RestOptions): RestHandler {
   }
 }
 
-/** Runs `handle` and gives the principal's place back when its answer is made, or when the stream of it has ended. */
+/** What is known of the body's size; 0 = nothing, or more than `limit`, which is refused when the body is read. */
+function declaredBytes({ header }: RestRequest, limit: number): number {
+  const declared = Number(header('content-length') ?? 0)
+  return declared <= limit ? declared : 0
+}
+
+/** Runs `handle` and gives the places of the request back when its answer is made, or when the stream of it has ended. */
 async function leaving(
   principal: Principal,
+  hold: Hold | undefined,
   handle: () => RestResponse | Promise<RestResponse>,
 ): Promise<RestResponse> {
-  const leave = principal.leave?.bind(principal)
-  if (leave === undefined) return handle()
+  if (principal.leave === undefined && hold === undefined) return handle()
+  const leave = (): void => {
+    hold?.leave()
+    principal.leave?.()
+  }
   let reply: RestResponse | undefined
   try {
     reply = await handle()

@@ -20,6 +20,10 @@ export function healthReply(healthy: boolean): RestResponse {
   return { status: healthy ? 200 : 400, headers: { 'Content-Type': 'text/plain' }, body: [] }
 }
 
+function retryAfter({ retryAfterSecs }: ServerError): Record<string, string> | undefined {
+  return retryAfterSecs > 0 ? { 'Retry-After': String(retryAfterSecs) } : undefined
+}
+
 /** Triton's `{"error":…}` with the status of the error's code; whatever is no ServerError is withheld. */
 export function errorReply(
   error: unknown,
@@ -27,7 +31,9 @@ export function errorReply(
 ): RestResponse {
   const known = ServerError.from(error)
   const reply = jsonReply(errorBody(known.message), httpStatus(known.code))
-  return headers === undefined ? reply : { ...reply, headers: { ...JSON_HEADERS, ...headers } }
+  const retry = retryAfter(known)
+  if (headers === undefined && retry === undefined) return reply
+  return { ...reply, headers: { ...JSON_HEADERS, ...headers, ...retry } }
 }
 
 /** `{"error":…}` for what no handler was reached for. */

@@ -1,5 +1,6 @@
 import type { AccessRefusal } from '../../access/types.ts'
 import type { Parameters } from '../../infer.ts'
+import type { Hold } from '../../overload/hold.ts'
 import type { RegionRef } from '../../shared-memory/types.ts'
 import type { Datatype } from '../../tensor.ts'
 
@@ -70,8 +71,13 @@ export interface RestRequest {
   readonly path: string
   /** `name` is in lower case. */
   header(name: string): string | undefined
-  /** The body as it was sent. Throws ServerError when it passes a limit. */
-  body(): Promise<Uint8Array>
+  /**
+   * The body as it was sent. Throws ServerError when it passes a limit, or when there is no room in `hold` for bytes that
+   * were not declared.
+   */
+  body(hold?: Hold): Promise<Uint8Array>
+  /** The request's place among those in flight; set by the handler. */
+  readonly hold?: Hold
   /** Aborted when the client leaves. */
   readonly signal?: AbortSignal
   /** Address of the peer; absent = unknown. */
