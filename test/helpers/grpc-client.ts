@@ -11,7 +11,6 @@ import {
   type StatusObject,
 } from '@grpc/grpc-js'
 import {
-  type ModelInferRequest,
   ModelInferRequestSchema,
   type ModelInferResponse,
   ModelInferResponseSchema,
@@ -163,7 +162,7 @@ export function framed(message: Uint8Array, flag = 0, length = message.length): 
 /** A request to the `echo` model of FP32 numbers. */
 export function echoRequest(
   values: readonly number[],
-  rest: Partial<ModelInferRequest> = {},
+  rest: { readonly modelName?: string; readonly modelVersion?: string; readonly id?: string } = {},
 ): MessageInitShape<typeof ModelInferRequestSchema> {
   return {
     modelName: 'echo',

@@ -67,6 +67,8 @@ export function start(args: readonly string[], env: Record<string, string> = {})
 export interface Serving extends Child {
   readonly url: string
   readonly metricsUrl: string
+  /** Host and port of gRPC. */
+  readonly grpc: string
 }
 
 /** Starts the built server on free ports of this machine and waits until it listens. */
@@ -75,12 +77,20 @@ export async function serve(
   env?: Record<string, string>,
 ): Promise<Serving> {
   const child = start(
-    ['--http-address=127.0.0.1', '--http-port=0', '--metrics-port=0', ...args],
+    [
+      '--http-address=127.0.0.1',
+      '--http-port=0',
+      '--metrics-port=0',
+      '--grpc-address=127.0.0.1',
+      '--grpc-port=0',
+      ...args,
+    ],
     env,
   )
+  const [, grpc = ''] = await child.line(/Started GRPCInferenceService at (127\.0\.0\.1:\d+)"/)
   const [, http] = await child.line(/Started HTTPService at (127\.0\.0\.1:\d+)"/)
   const [, metrics] = await child.line(/Started Metrics Service at (127\.0\.0\.1:\d+)"/)
-  return { ...child, url: `http://${http}`, metricsUrl: `http://${metrics}/metrics` }
+  return { ...child, url: `http://${http}`, metricsUrl: `http://${metrics}/metrics`, grpc }
 }
 
 /** Ends what a test left running. */

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { RawClient } from '../helpers/grpc-client.ts'
 import { type RawAnswer, send } from '../helpers/http.ts'
 import { buildServer, ROOT, type Serving, serve, start, stopAll } from './child.ts'
 
@@ -135,6 +136,7 @@ describe('a start that cannot be is one clear line and code 1:', () => {
       '--http-address=127.0.0.1',
       `--http-port=${host.split(':')[1]}`,
       '--metrics-port=0',
+      '--allow-grpc=false',
     ])
     const { code, log } = await second.ended
     expect(code).toBe(1)
@@ -146,6 +148,23 @@ describe('a start that cannot be is one clear line and code 1:', () => {
     expect((await infer(first, 'echo')).status).toBe(200)
   })
 
+  test('a gRPC port in use', async () => {
+    const first = await serve([`--model-repository=${good}`])
+    const { code, log } = await start([
+      `--model-repository=${good}`,
+      '--grpc-address=127.0.0.1',
+      `--grpc-port=${first.grpc.split(':')[1]}`,
+      '--allow-http=false',
+      '--allow-metrics=false',
+    ]).ended
+    expect(code).toBe(1)
+    expect(errorLines(log)).toEqual([
+      expect.stringContaining(
+        `"failed to start GRPC service: Unavailable - Socket '${first.grpc}' already in use"`,
+      ),
+    ])
+  })
+
   test('a metrics port in use', async () => {
     const first = await serve([`--model-repository=${good}`])
     const { host, port } = new URL(first.metricsUrl)
@@ -154,6 +173,7 @@ describe('a start that cannot be is one clear line and code 1:', () => {
       '--http-address=127.0.0.1',
       '--http-port=0',
       `--metrics-port=${port}`,
+      '--allow-grpc=false',
     ]).ended
     expect(code).toBe(1)
     expect(errorLines(log)).toEqual([
@@ -238,11 +258,36 @@ test('a restricted inference API asks for its header on every way in', async () 
   }
 })
 
+for (const transport of ['native', 'node']) {
+  test(`gRPC is served on the ${transport} transport: inference, control, and a shutdown that ends streams`, async () => {
+    const server = await serve([`--model-repository=${good}`, `--grpc-transport=${transport}`])
+    const client = new RawClient(server.grpc)
+    const ready = await client.unary(
+      '/inference.GRPCInferenceService/ServerReady',
+      new Uint8Array(),
+    )
+    expect(ready.message).toEqual(Buffer.from([0x08, 1]))
+    const config = Buffer.from('\n\x04echo')
+    const path = '/inference.GRPCInferenceService/ModelConfig'
+    expect((await client.unary(path, config)).code).toBe(0)
+    const wrong = await client.infer({ modelName: 'nope' })
+    expect(wrong.details).toBe("Request for unknown model: 'nope' is not found")
+    const stream = client.inferStream()
+    stream.send({ modelName: 'nope' })
+    await stream.received(1)
+    server.process.kill('SIGTERM')
+    expect((await stream.status).details).toMatch(/^GRPC server is shutting down/)
+    expect((await server.ended).code).toBe(0)
+    client.close()
+  })
+}
+
 test('the log can go to a file, and standard error stays empty', async () => {
   const file = join(folder, 'server.log')
   const server = start([
     `--model-repository=${good}`,
     '--allow-http=false',
+    '--allow-grpc=false',
     '--metrics-port=0',
     '--metrics-address=127.0.0.1',
     `--log-file=${file}`,
