@@ -3,6 +3,8 @@ import type { Http2Limits } from './types.ts'
 const SECOND_MS = 1_000
 /** Body octets, sent or received, that explain one more frame of little use, for example a WINDOW_UPDATE. */
 const BYTES_PER_IDLE_FRAME_LOG2 = 8
+/** Share of a peer's streams that it may reset however often it does. */
+const MOST_STREAMS = 0.5
 /** What a new stream explains, in octets. */
 const STREAM_BYTES = 1_024
 
@@ -17,6 +19,8 @@ export class Floods {
   #bytes = 0
   #resets = 0
   #resetsSince = 0
+  /** Streams since `#resetsSince`. */
+  #streams = 0
 
   constructor(limits: Http2Limits) {
     this.#limits = limits
@@ -29,6 +33,7 @@ export class Floods {
 
   opened(): void {
     this.#bytes += STREAM_BYTES
+    this.#streams++
   }
 
   /** A frame came that is no progress of a stream. True: there were too many. */
@@ -45,14 +50,24 @@ export class Floods {
     return false
   }
 
-  /** The peer reset a stream, or made us reset one. True: there were too many. */
+  /**
+   * The peer reset a stream, or made us reset one. True: there were too many, and they were most of its streams. A client
+   * with short deadlines cancels as often as an attacker does, but it lets calls end as well.
+   */
   reset(): boolean {
-    if (++this.#resets === 1) this.#resetsSince = performance.now()
+    if (++this.#resets === 1) this.#startResets(performance.now())
     if (this.#resets <= this.#limits.maxResets) return false
     const now = performance.now()
-    if (now - this.#resetsSince < this.#limits.resetWindowMs) return true
+    if (now - this.#resetsSince < this.#limits.resetWindowMs) {
+      return this.#resets > this.#streams * MOST_STREAMS
+    }
+    this.#startResets(now)
+    return false
+  }
+
+  #startResets(now: number): void {
     this.#resets = 1
     this.#resetsSince = now
-    return false
+    this.#streams = 1
   }
 }

@@ -109,7 +109,10 @@ export interface Http2Limits {
   readonly connectionWindow: number
   /** Bytes that may wait unsent on a stream before writes return false. */
   readonly writeHighWater: number
-  /** Resets by the peer in `resetWindowMs` before the connection is closed with ENHANCE_YOUR_CALM. */
+  /**
+   * Resets by the peer in `resetWindowMs` before the connection is closed with ENHANCE_YOUR_CALM, unless more of its streams
+   * ended otherwise.
+   */
   readonly maxResets: number
   readonly resetWindowMs: number
   /** PING, SETTINGS, PRIORITY, empty DATA and WINDOW_UPDATE frames without any progress of a stream, per second. */

@@ -95,6 +95,19 @@ describe('floods', () => {
     expect(await goaway(peer)).toMatchObject(CALM)
   })
 
+  it('of resets are no flood while most calls are let end', async () => {
+    server = await testHttp2({ limits: { maxResets: 10 } }, ({ stream }) => {
+      if (stream.id % 8 !== 1) stream.headers(OK, true)
+    })
+    raw = await rawHttp2(server.port, { settings: settings() })
+    const peer = raw
+    for (let id = 1; id < 400; id += 2) {
+      request(peer, id, true)
+      if (id % 8 === 1) peer.send(frame(Frame.RST_STREAM, 0, id, uint32(8)))
+    }
+    expect(await peer.ping()).toBe(true)
+  })
+
   it('of CONTINUATION end the connection, by number and by size', async () => {
     for (const piece of [Buffer.alloc(1, 0x82), Buffer.alloc(16_000, 0x82)]) {
       const peer = await start({})
