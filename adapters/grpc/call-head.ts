@@ -1,6 +1,8 @@
 import type { ForwardHeaders } from '../../core/access/forward-headers.ts'
 import type { Caller } from '../../core/access/types.ts'
 import type { Parameters } from '../../core/infer.ts'
+import { gateOf } from '../../core/overload/gate-of.ts'
+import type { Gate, Gates } from '../../core/overload/types.ts'
 import type { HeaderBlock, PeerInfo, RequestHead } from '../http2/types.ts'
 import { DEADLINE_EXCEEDED, statusOf } from './call-status.ts'
 import { type Coding, type CompressionLevel, codingForLevel, isCoding } from './compression.ts'
@@ -26,6 +28,8 @@ export interface CallHead {
   /** Metadata `triton_grpc_error: true`: the first error ends a stream. */
   readonly endsOnError: boolean
   readonly caller: Caller
+  /** Where its messages come in; undefined = they are not counted. */
+  readonly gate: Gate | undefined
 }
 
 export interface HeadOptions {
@@ -33,6 +37,7 @@ export interface HeadOptions {
   readonly responses: Responses
   readonly compression: CompressionLevel
   readonly forward: ForwardHeaders | undefined
+  readonly gates: Gates | undefined
 }
 
 export function readCallHead(head: RequestHead, peer: PeerInfo, options: HeadOptions): CallHead {
@@ -45,6 +50,7 @@ export function readCallHead(head: RequestHead, peer: PeerInfo, options: HeadOpt
     forwarded: null,
     endsOnError: head.get('triton_grpc_error') === 'true',
     caller: callerOf(head, peer),
+    gate: undefined,
   }
   const refuse = (refusal: HeaderBlock): CallHead => ({ ...common, route: null, refusal })
   const refuseWith = (status: CallStatus): CallHead => refuse(responses.only(status))
@@ -66,15 +72,21 @@ export function readCallHead(head: RequestHead, peer: PeerInfo, options: HeadOpt
   }
   if (timeoutNs === 0) return refuseWith(DEADLINE_EXCEEDED)
   const infers = route.kind === 'infer' || route.kind === 'stream-infer'
+  const gate = gateOfRoute(options.gates, route)
   if (!infers || options.forward === undefined) {
-    return { ...common, route, refusal: null, coding, timeoutNs }
+    return { ...common, route, refusal: null, coding, timeoutNs, gate }
   }
   try {
     const forwarded = options.forward(metadataOf(head))
-    return { ...common, route, refusal: null, coding, timeoutNs, forwarded }
+    return { ...common, route, refusal: null, coding, timeoutNs, gate, forwarded }
   } catch (error) {
     return refuseWith(statusOf(error))
   }
+}
+
+function gateOfRoute(gates: Gates | undefined, route: Route): Gate | undefined {
+  if (gates === undefined) return undefined
+  return 'method' in route ? gateOf(gates, route.method.operation) : gates.inference
 }
 
 /** `application/grpc`, which means protobuf, or that it is said. */

@@ -27,7 +27,9 @@ export const NOT_ONE_MESSAGE: CallStatus = {
 export function statusOf(error: unknown): CallStatus {
   if (error instanceof ProtoError) return { code: Status.INTERNAL, message: error.message }
   const known = ServerError.from(error)
-  return { code: grpcCode(known.code), message: known.message }
+  const status = { code: grpcCode(known.code), message: known.message }
+  const { retryAfterSecs } = known
+  return retryAfterSecs === 0 ? status : { ...status, retryAfterMs: retryAfterSecs * 1000 }
 }
 
 const REFUSALS = {

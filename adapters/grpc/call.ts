@@ -8,7 +8,7 @@ import { DEADLINE_EXCEEDED, refusalStatus, statusOf } from './call-status.ts'
 import type { Expiring } from './deadlines.ts'
 import { MessageReader, type MessageSink, PREFIX_BYTES, prefixLength } from './message-reader.ts'
 import type { Service } from './service.ts'
-import { type CallStatus, Status } from './types.ts'
+import type { CallStatus } from './types.ts'
 
 /** What every call has: its messages, its deadline, its principal and its end, which comes once. */
 export abstract class Call implements StreamHandler, MessageSink, Expiring {
@@ -49,8 +49,8 @@ export abstract class Call implements StreamHandler, MessageSink, Expiring {
         this.#whole(chunk)
         return
       }
-      const { reader } = this.service
-      this.#reader = new MessageReader(this.stream, this, this.head.coding, reader)
+      const { coding, gate } = this.head
+      this.#reader = new MessageReader(this.stream, this, coding, this.service.reader, gate)
     }
     this.#reader.push(chunk, end)
   }
@@ -58,9 +58,9 @@ export abstract class Call implements StreamHandler, MessageSink, Expiring {
   /** One plain message, which is what most calls send: no reader is needed. */
   #whole(chunk: Uint8Array): void {
     const length = chunk.length - PREFIX_BYTES
-    const refusal = this.service.gate?.enter(length) ?? null
+    const refusal = this.head.gate?.enter(length) ?? null
     if (refusal !== null) {
-      this.finish({ code: Status.UNAVAILABLE, message: refusal.message })
+      this.finish(statusOf(refusal))
       return
     }
     this.message(chunk.subarray(PREFIX_BYTES), length)

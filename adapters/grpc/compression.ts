@@ -9,6 +9,7 @@ import {
   inflateSync,
 } from 'node:zlib'
 import type { Gate } from '../../core/overload/types.ts'
+import { statusOf } from './call-status.ts'
 import { type CallStatus, Status } from './types.ts'
 
 /** `grpc-encoding` of a call's messages. */
@@ -72,7 +73,7 @@ export function inflate(
     if (whole !== 'large') {
       const refusal = limits.gate?.grow(whole.length) ?? null
       if (refusal === null) done(null, whole, whole.length)
-      else done({ code: Status.UNAVAILABLE, message: refusal.message }, NOTHING, 0)
+      else done(statusOf(refusal), NOTHING, 0)
       return STOPPED
     }
   }
@@ -102,7 +103,7 @@ export function inflate(
     }
     const refusal = limits.gate?.grow(piece.length) ?? null
     if (refusal !== null) {
-      settle({ code: Status.UNAVAILABLE, message: refusal.message })
+      settle(statusOf(refusal))
       return
     }
     held += piece.length

@@ -1,5 +1,6 @@
 import type { Gate } from '../../core/overload/types.ts'
 import type { ServerStream } from '../http2/types.ts'
+import { statusOf } from './call-status.ts'
 import { type Coding, type InflateLimits, inflate, tooLarge } from './compression.ts'
 import { type CallStatus, Status } from './types.ts'
 
@@ -26,7 +27,6 @@ export interface ReaderOptions {
   readonly maxBytes: number
   readonly inflateRatio: number
   readonly inflateFreeBytes: number
-  readonly gate: Gate | undefined
 }
 
 /** The big-endian length behind the flag of a prefix. */
@@ -58,6 +58,7 @@ export class MessageReader {
   readonly #coding: Coding
   readonly #options: ReaderOptions
   readonly #inflateLimits: InflateLimits
+  readonly #gate: Gate | undefined
   /** Bytes of the current prefix that were read. */
   #prefixed = 0
   #flag = 0
@@ -77,7 +78,13 @@ export class MessageReader {
   #ended = false
   #closed = false
 
-  constructor(stream: ServerStream, sink: MessageSink, coding: Coding, options: ReaderOptions) {
+  constructor(
+    stream: ServerStream,
+    sink: MessageSink,
+    coding: Coding,
+    options: ReaderOptions,
+    gate: Gate | undefined,
+  ) {
     this.#stream = stream
     this.#sink = sink
     this.#coding = coding
@@ -86,8 +93,9 @@ export class MessageReader {
       maxBytes: options.maxBytes,
       ratio: options.inflateRatio,
       freeBytes: options.inflateFreeBytes,
-      gate: options.gate,
+      gate,
     }
+    this.#gate = gate
   }
 
   push(chunk: Uint8Array, end: boolean): void {
@@ -120,7 +128,7 @@ export class MessageReader {
     this.#body = null
     if (this.#inflating !== null) this.#held += this.#inflating.stop()
     this.#inflating = null
-    if (this.#held >= 0) this.#options.gate?.leave(this.#held)
+    if (this.#held >= 0) this.#gate?.leave(this.#held)
     this.#held = -1
   }
 
@@ -176,7 +184,7 @@ export class MessageReader {
 
   /** Checks a whole prefix; false when the call failed. `following` bytes of the message are here already. */
   #begin(following: number): boolean {
-    const { maxBytes, gate } = this.#options
+    const { maxBytes } = this.#options
     const length = this.#length
     if (this.#flag > 1) {
       this.#fail({ code: Status.INTERNAL, message: `invalid message flag ${this.#flag}` })
@@ -190,9 +198,9 @@ export class MessageReader {
       this.#fail(tooLarge(length, maxBytes))
       return false
     }
-    const refusal = gate?.enter(length) ?? null
+    const refusal = this.#gate?.enter(length) ?? null
     if (refusal !== null) {
-      this.#fail({ code: Status.UNAVAILABLE, message: refusal.message })
+      this.#fail(statusOf(refusal))
       return false
     }
     this.#held = length

@@ -47,7 +47,7 @@ export class MethodStream extends Call {
     } catch (error) {
       this.fail(error)
     }
-    this.service.gate?.leave(held)
+    this.head.gate?.leave(held)
   }
 
   end(): void {

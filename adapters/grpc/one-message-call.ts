@@ -10,7 +10,7 @@ export abstract class OneMessageCall extends Call {
 
   message(bytes: Uint8Array, held: number): void {
     if (this.#held >= 0) {
-      this.service.gate?.leave(held)
+      this.head.gate?.leave(held)
       this.finish(NOT_ONE_MESSAGE)
       return
     }
@@ -37,7 +37,7 @@ export abstract class OneMessageCall extends Call {
 
   /** What the call took is free again. Idempotent. */
   protected giveBack(): void {
-    if (this.#held >= 0) this.service.gate?.leave(this.#held)
+    if (this.#held >= 0) this.head.gate?.leave(this.#held)
     this.#held = -1
     this.leave()
   }

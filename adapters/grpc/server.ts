@@ -1,6 +1,6 @@
 import type { ForwardHeaders } from '../../core/access/forward-headers.ts'
 import type { Access } from '../../core/access/types.ts'
-import type { Gate } from '../../core/overload/types.ts'
+import type { Gates } from '../../core/overload/types.ts'
 import type { Clock, Log } from '../../core/platform.ts'
 import { InferMemo } from '../../core/protocol/grpc/infer-memo.ts'
 import type { ProtocolLimits } from '../../core/protocol/limits.ts'
@@ -44,8 +44,8 @@ export interface GrpcOptions {
   readonly streamMethods?: readonly StreamMethod[]
   /** Absent = everybody may do everything. */
   readonly access?: Access | undefined
-  /** Absent = memory is not counted. */
-  readonly gate?: Gate | undefined
+  /** Absent = nothing is counted and nothing shed. */
+  readonly gates?: Gates | undefined
   /** null = clients cannot register regions. */
   readonly sharedMemory?: SharedMemory | null
   /** Metadata that become request parameters; absent = none. */
@@ -75,12 +75,11 @@ export interface GrpcServer {
 
 /** Serves gRPC on one port. Rejects with the socket's error (EADDRINUSE, …). */
 export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
-  const { server, limits, log, clock, gate } = options
+  const { server, limits, log, clock } = options
   const responses = new Responses()
   const deadlines = new Deadlines(clock)
   const service: Service = {
     access: options.access,
-    gate,
     log,
     deadlines,
     memo: new InferMemo({ server, limits, sharedMemory: options.sharedMemory ?? null }),
@@ -88,7 +87,6 @@ export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
       maxBytes: options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES,
       inflateRatio: limits.inflateRatio,
       inflateFreeBytes: limits.inflateFreeBytes,
-      gate,
     },
     responses,
     streams: new Set(),
@@ -99,6 +97,7 @@ export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
     responses,
     compression: options.compression ?? 'none',
     forward: options.forward,
+    gates: options.gates,
   }
   const { address, port, reusePort, http2, keepalive, tls } = options
   const transport = await options.transport({

@@ -1,5 +1,4 @@
 import type { Access } from '../../core/access/types.ts'
-import type { Gate } from '../../core/overload/types.ts'
 import type { Log } from '../../core/platform.ts'
 import type { InferMemo } from '../../core/protocol/grpc/infer-memo.ts'
 import type { Deadlines } from './deadlines.ts'
@@ -9,7 +8,6 @@ import type { Responses } from './responses.ts'
 /** What all calls of a server share. */
 export interface Service {
   readonly access: Access | undefined
-  readonly gate: Gate | undefined
   readonly log: Log
   readonly deadlines: Deadlines
   readonly memo: InferMemo

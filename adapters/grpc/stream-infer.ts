@@ -56,7 +56,7 @@ export class StreamInfer extends Call {
     try {
       request = new StreamInferRequest(this.#requests, service.memo.read(bytes), held)
     } catch (error) {
-      service.gate?.leave(held)
+      this.head.gate?.leave(held)
       this.fail(error)
       return
     }
@@ -163,7 +163,7 @@ export class StreamInfer extends Call {
 
   #settled(request: StreamInferRequest): void {
     this.#open.delete(request)
-    this.service.gate?.leave(request.held)
+    this.head.gate?.leave(request.held)
     if (this.over) {
       if (this.#open.size === 0) this.leave()
       return

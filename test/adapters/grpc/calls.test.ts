@@ -249,7 +249,10 @@ describe('the memory gate', () => {
 
   it('is entered and left once per request, however it ends', async () => {
     const gate = countingGate(1_000_000)
-    await start({ backend: { paused: true }, grpc: { gate } })
+    await start({
+      backend: { paused: true },
+      grpc: { gates: { inference: gate, control: gate, probes: gate } },
+    })
     client = new RawClient(serving.target)
     const instance = serving.backend.instances[0]!
     const taken = call([HELLO])
