@@ -77,7 +77,15 @@ export function answered(asked: Inference, reply: Reply): BigInt64Array | string
 
 /** '' when `reply` is the answer that `affine` gives to `asked`; otherwise what is wrong. */
 export function verify(asked: Inference, reply: Reply, affine: Affine): string {
-  const values = answered(asked, reply)
+  return verifyValues(asked, answered(asked, reply), affine)
+}
+
+/** The same of values that were read from an answer already, or of what is wrong with it. */
+export function verifyValues(
+  asked: Inference,
+  values: BigInt64Array | string,
+  affine: Affine,
+): string {
   if (typeof values === 'string') return values
   for (const [i, x] of asked.values.entries()) {
     const expected = apply(affine, x)

@@ -1,5 +1,6 @@
-import { type Client, NoAnswer } from './client.ts'
-import { type Inference, inference, question, verify } from './inference.ts'
+import { NoAnswer } from './client.ts'
+import type { Cancel, Door } from './door.ts'
+import { type Inference, inference, verifyValues } from './inference.ts'
 import type { Affine } from './models.ts'
 
 export interface Target {
@@ -19,13 +20,13 @@ export interface Tally {
 }
 
 export interface LoadOptions {
-  readonly client: Client
+  /** Each is kept busy by one asker; a door that several askers share is here several times. */
+  readonly doors: readonly Door[]
   readonly targets: readonly Target[]
-  readonly connections: number
   readonly random: () => number
-  /** Share of requests whose connection is destroyed: half of them at once, the others at a random point. */
+  /** Share of requests that are broken off: half of them at once, the others at a random point. */
   readonly cancelShare: number
-  /** Between two requests of a connection. Default 0. */
+  /** Between two requests of an asker. Default 0. */
   readonly pauseMs?: number
   /** Asked before each request. */
   more(asked: number): boolean
@@ -33,20 +34,20 @@ export interface LoadOptions {
 }
 
 const MAX_ROWS = 3
-/** Within this time a connection is destroyed: before, in and after the execution; the answer may be faster. */
+/** Within this time a request is broken off: before, in and after the execution; the answer may be faster. */
 const CANCEL_WITHIN_MS = 3
 
-/** Keeps every connection busy until there is no more to ask, and checks every byte that comes back. */
+/** Keeps every door busy until there is no more to ask, and checks every byte that comes back. */
 export async function runLoad(options: LoadOptions): Promise<Tally> {
-  const { client, targets, connections, random, cancelShare, pauseMs = 0, more, note } = options
+  const { doors, targets, random, cancelShare, pauseMs = 0, more, note } = options
   const tally: Tally = { asked: 0, right: 0, wrong: 0, missing: 0, cancelled: 0 }
 
   function next(target: Target): Inference {
     const rows = 1 + Math.floor(random() * MAX_ROWS)
     return inference(target.model, tally.asked++, { rows, binary: random() < 0.5 })
   }
-  function canceller(): ((destroy: () => void) => void) | undefined {
-    if (random() >= cancelShare) return undefined
+  function canceller({ together = 1 }: Door): Cancel | undefined {
+    if (random() >= cancelShare / together) return undefined
     const atOnce = random() < 0.5
     const delay = random() * CANCEL_WITHIN_MS
     return (destroy) => {
@@ -54,32 +55,29 @@ export async function runLoad(options: LoadOptions): Promise<Tally> {
       else setTimeout(destroy, delay)
     }
   }
-  async function connection(): Promise<void> {
+  async function asker(door: Door): Promise<void> {
     while (more(tally.asked)) {
       const target = targets[Math.floor(random() * targets.length)] as Target
       const asked = next(target)
-      const cancel = canceller()
+      const cancel = canceller(door)
       try {
-        const reply = await client.ask({
-          ...question(asked),
-          ...(cancel === undefined ? {} : { cancel }),
-        })
-        const problem = reply === null ? '' : verify(asked, reply, target.affine)
-        if (reply === null) tally.cancelled++
+        const values = await door.ask(asked, cancel)
+        const problem = values === null ? '' : verifyValues(asked, values, target.affine)
+        if (values === null) tally.cancelled++
         else if (problem === '') tally.right++
         else {
           tally.wrong++
-          note(problem)
+          note(`${door.name} ${problem}`)
         }
       } catch (error) {
         if (!(error instanceof NoAnswer)) throw error
         tally.missing++
-        note(`${asked.id}: ${error.message}`)
+        note(`${door.name} ${asked.id}: ${error.message}`)
       }
       if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs))
     }
   }
 
-  await Promise.all(Array.from({ length: connections }, connection))
+  await Promise.all(doors.map(asker))
   return tally
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { type Serving, serve } from '../targets/child.ts'
 import { Client, NoAnswer, type Reply } from './client.ts'
+import { restDoor } from './door.ts'
 import { atLeast, atMost, type Drill, type Figure } from './drill.ts'
 import { failures } from './failures.ts'
 import { inference, question, verify } from './inference.ts'
@@ -65,9 +66,8 @@ export const soak: Drill = {
       let asked = 0
       let over = false
       const load = runLoad({
-        client,
+        doors: Array.from({ length: CONNECTIONS }, () => restDoor(client)),
         targets: TARGETS,
-        connections: CONNECTIONS,
         random,
         cancelShare: CANCEL_SHARE,
         pauseMs: PAUSE_MS,
