@@ -39,6 +39,8 @@ export interface Server extends InferenceServer {
   readonly startupErrors: readonly string[]
   /** One row per model version, for the start-up table. */
   startupReport(): readonly StartupRow[]
+  /** Says that it is not ready from now on, and goes on serving: clients are to go elsewhere before {@link close}. */
+  drain(): void
 }
 
 export interface CreateServerOptions {
@@ -65,6 +67,7 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
   }
   const strict = options.strictReadiness ?? true
   let accepting = true
+  let draining = false
   let closing: Promise<void> | undefined
   let poller: Poller | undefined
 
@@ -127,7 +130,7 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
     },
     live: () => true,
     ready() {
-      if (!accepting) return false
+      if (!accepting || draining) return false
       if (!strict) return true
       for (const record of manager.records.values()) if (!record.healthy) return false
       return true
@@ -171,6 +174,9 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
     async unload(name, unloadDependents) {
       requireAccepting()
       await manager.unload(name, unloadDependents)
+    },
+    drain() {
+      draining = true
     },
     close(timeoutMs = DEFAULT_EXIT_TIMEOUT_MS) {
       closing ??= shutDown(timeoutMs)

@@ -3,6 +3,7 @@ import { ACCESS_GROUP } from './flags/access.ts'
 import { GRPC_GROUP } from './flags/grpc.ts'
 import { HTTP_GROUP, LIMIT_GROUP, METRICS_GROUP } from './flags/http.ts'
 import { DEPRECATED_GROUP, LATER_GROUPS } from './flags/later.ts'
+import { OVERLOAD_GROUP } from './flags/overload.ts'
 import { BACKEND_GROUP, LOG_GROUP, REPOSITORY_GROUP, SERVER_GROUP } from './flags/server.ts'
 import { SHARED_MEMORY_GROUP } from './flags/shared-memory.ts'
 
@@ -17,6 +18,7 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
   ACCESS_GROUP,
   BACKEND_GROUP,
   LIMIT_GROUP,
+  OVERLOAD_GROUP,
   SHARED_MEMORY_GROUP,
   ...LATER_GROUPS,
   DEPRECATED_GROUP,

@@ -5,6 +5,8 @@ import type { LogSettings } from '../../core/server-types.ts'
 export interface ServeOptions {
   readonly id: string
   readonly exitTimeoutSecs: number
+  /** Between not being ready any more and accepting no work any more. */
+  readonly drainDelaySecs: number
   readonly log: LogSettings
   /** Empty = none given. */
   readonly modelRepositories: readonly string[]
@@ -26,6 +28,17 @@ export interface ServeOptions {
   readonly metrics: MetricsFlags
   readonly sharedMemory: SharedMemoryFlags
   readonly access: AccessFlags
+  readonly overload: OverloadFlags
+}
+
+/** What is refused when there is too much of it. 0 = never. */
+export interface OverloadFlags {
+  readonly maxInflight: number
+  /** Bytes; undefined = a share of the memory there is. */
+  readonly memoryBudget: number | undefined
+  readonly lagMs: number
+  readonly closePercent: number
+  readonly refusePercent: number
 }
 
 /** Who is let in, and by which door. '' and empty = not asked for. */

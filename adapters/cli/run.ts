@@ -39,7 +39,7 @@ export interface RunOptions {
 
 export interface RunningServer {
   /**
-   * Stops accepting, answers what is in flight, unloads. True when all of it was done within `--exit-timeout-secs`.
+   * Says that it is not ready, stops accepting after `--drain-delay-secs`, answers what is in flight, unloads. True when all of it was done within `--exit-timeout-secs`.
    * Idempotent.
    */
   stop(): Promise<boolean>
@@ -79,6 +79,11 @@ export async function runServer(run: RunOptions): Promise<RunningServer> {
   const listeners: Listener[] = []
   let stopping: Promise<boolean> | undefined
   const stop = async (): Promise<boolean> => {
+    server.drain()
+    if (options.drainDelaySecs > 0) {
+      log.info(`Not ready any more; accepting work for another ${options.drainDelaySecs} s.`)
+      await new Promise((resolve) => setTimeout(resolve, options.drainDelaySecs * 1000))
+    }
     const timeoutMs = options.exitTimeoutSecs * 1000
     const deadline = run.now() + timeoutMs
     await Promise.all(listeners.map((listener) => listener.close(timeoutMs)))

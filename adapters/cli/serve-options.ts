@@ -4,7 +4,7 @@ import { FlagError, type FlagValues } from './flag-types.ts'
 import { backendSetting, parseRestrictions } from './flag-values.ts'
 import { grpcFlags } from './grpc-options.ts'
 import { metricsConfig } from './metrics-config.ts'
-import type { HttpFlags, MetricsFlags, ServeOptions } from './options.ts'
+import type { HttpFlags, MetricsFlags, OverloadFlags, ServeOptions } from './options.ts'
 
 /** Puts the values of single flags together and checks what depends on several of them. */
 export function serveOptions(values: FlagValues): {
@@ -51,6 +51,7 @@ export function serveOptions(values: FlagValues): {
   const options: ServeOptions = {
     id: read.string('id'),
     exitTimeoutSecs: read.number('exit-timeout-secs'),
+    drainDelaySecs: read.number('drain-delay-secs'),
     log: {
       log_file: read.string('log-file'),
       log_info: read.boolean('log-info'),
@@ -78,9 +79,20 @@ export function serveOptions(values: FlagValues): {
     metrics: metricsFlags(read, config),
     sharedMemory,
     access: accessFlags(read),
+    overload: overloadFlags(read, values),
   }
   checkPorts(options)
   return { options, warnings }
+}
+
+function overloadFlags(read: FlagReader, values: FlagValues): OverloadFlags {
+  return {
+    maxInflight: read.number('max-inflight'),
+    memoryBudget: values.has('memory-budget') ? read.number('memory-budget') : undefined,
+    lagMs: read.number('overload-lag-ms'),
+    closePercent: read.number('overload-close-percent'),
+    refusePercent: read.number('overload-refuse-percent'),
+  }
 }
 
 function httpFlags(read: FlagReader): HttpFlags {

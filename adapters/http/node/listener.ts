@@ -52,6 +52,8 @@ export interface HttpListener {
   readonly port: number
   /** New certificate for new connections; throws when the pair is not usable, and then changes nothing. */
   setTls(tls: HttpTls): void
+  /** Whether connections are closed after their answers, for the memory they take. */
+  closeConnections(close: boolean): void
   /**
    * Stops accepting, lets requests in flight finish and closes each connection after its answer; what is left after
    * `timeoutMs` is cut. Idempotent.
@@ -76,7 +78,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpListener> {
   })
   const isAllowedHost = createHostCheck(options.allowedHosts ?? [])
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-    if (sockets.draining) response.shouldKeepAlive = false
+    if (sockets.draining || sockets.sparing) response.shouldKeepAlive = false
     sockets.of(request.socket).message = request
     if (isAllowedHost !== undefined && !isAllowedHost(request.headers.host)) {
       refuseHost(response)
@@ -117,6 +119,9 @@ export async function startHttp(options: HttpOptions): Promise<HttpListener> {
   return {
     port: (server.address() as AddressInfo).port,
     setTls,
+    closeConnections: (close) => {
+      sockets.sparing = close
+    },
     close: (timeoutMs = 30_000) => {
       closing ??= sockets.drain(server, timeoutMs)
       return closing

@@ -46,6 +46,8 @@ export class Connection {
  */
 export class Sockets {
   draining = false
+  /** Memory is short: connections are closed after their answers. */
+  sparing = false
   readonly #sockets = new Set<KnownSocket>()
   readonly #handshakes = new Set<Socket>()
   readonly #stallMs: number

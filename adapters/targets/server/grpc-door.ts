@@ -1,3 +1,4 @@
+import type { Gates } from '../../../core/overload/types.ts'
 import type { ProtocolLimits } from '../../../core/protocol/limits.ts'
 import type { Server } from '../../../core/server.ts'
 import type { SharedMemory } from '../../../core/shared-memory/types.ts'
@@ -17,8 +18,9 @@ export async function startGrpcDoor(setup: {
   readonly server: Server
   readonly limits: ProtocolLimits
   readonly sharedMemory: SharedMemory
+  readonly gates: Gates
 }): Promise<GrpcServer> {
-  const { options, doors, platform, server, limits, sharedMemory } = setup
+  const { options, doors, platform, server, limits, sharedMemory, gates } = setup
   const { clock, log } = platform
   const { address, port, reusePort, compression, maxMessageBytes, keepalive } = options
   const { maxConcurrentStreams, maxConnections } = options
@@ -38,6 +40,7 @@ export async function startGrpcDoor(setup: {
     methods: controlMethods({ server, logControl: log, sharedMemory, log }),
     streamMethods: reflectionMethods(),
     access: doors.access,
+    gates,
     forward: doors.grpcForward,
     sharedMemory,
     tls: doors.grpcTls?.material,

@@ -13,10 +13,12 @@ import type { ServerParts } from '../../cli/run.ts'
 import { createApp } from '../../http/app.ts'
 import { startHttp } from '../../http/node/listener.ts'
 import { startMetricsServer } from '../../metrics/server.ts'
+import { overloadMetrics } from '../../overload/metrics.ts'
 import type { NodePlatform } from '../../platform/node.ts'
 import { posixSharedMemory } from '../../shared-memory/posix.ts'
 import { diskStore } from '../../stores/disk.ts'
 import { type Doors, openDoors } from './doors.ts'
+import { type Overload, openOverload } from './overload.ts'
 
 /** The parts of a server on this machine: models on disk, ONNX Runtime, HTTP and metrics on ports of their own. */
 export function serverParts(setup: {
@@ -50,11 +52,20 @@ export function serverParts(setup: {
     })
     return known
   }
+  let guard: Overload | undefined
+  /** Opened with the first port: that loading models takes the event loop is no overload. */
+  const overload = (): Overload => {
+    guard ??= openOverload(options.overload, platform.log)
+    return guard
+  }
   return {
     log: platform.log,
     repositories,
     backendNames: ['identity', 'onnxruntime', 'repeat'],
-    close: () => known?.close(),
+    close: () => {
+      known?.close()
+      guard?.close()
+    },
     createServer: async () => {
       doors()
       const backend = options.onnxRuntime === 'ffi' ? ffiBackend : workerBackend
@@ -78,11 +89,13 @@ export function serverParts(setup: {
         server,
         limits,
         sharedMemory: await regions(),
+        gates: overload().gate,
       })
     },
     startHttp: async (server) => {
       const { access, httpForward: forward, httpTls } = doors()
       const { allowedHosts, corsOrigins } = options.access
+      const { gate: gates, watch } = overload()
       const listener = await startHttp({
         server,
         app: createApp({
@@ -90,12 +103,14 @@ export function serverParts(setup: {
           log: platform.log,
           limits,
           access,
+          gates,
           forward,
           corsOrigins,
           inferStream: http.inferStream,
           sharedMemory: await regions(),
         }),
         access,
+        gates,
         forward,
         cors: corsOrigins.length > 0,
         allowedHosts,
@@ -116,6 +131,7 @@ export function serverParts(setup: {
         },
       })
       httpTls?.onChange((material) => listener.setTls(material))
+      watch(listener)
       return listener
     },
     startMetrics: (server) => {
@@ -132,7 +148,11 @@ export function serverParts(setup: {
           counterLatencies: metrics.counterLatencies,
           histogramLatencies: metrics.histogramLatencies,
           ...(metrics.summaryLatencies ? { summaryQuantiles: metrics.summaryQuantiles } : {}),
-          machine: () => [...(cpu?.() ?? []), ...doors().families()],
+          machine: () => [
+            ...(cpu?.() ?? []),
+            ...doors().families(),
+            ...overloadMetrics(overload().gate),
+          ],
         })
       }
       // prom-client is loaded by the first scrape, unless it has to see every request.

@@ -25,6 +25,7 @@ test('without flags everything has the default that Triton gives it', () => {
   expect(options).toEqual({
     id: 'triton',
     exitTimeoutSecs: 30,
+    drainDelaySecs: 0,
     log: {
       log_file: '',
       log_info: true,
@@ -39,6 +40,13 @@ test('without flags everything has the default that Triton gives it', () => {
     strictReadiness: true,
     modelControlMode: 'none',
     repositoryPollSecs: 15,
+    overload: {
+      maxInflight: 4096,
+      memoryBudget: undefined,
+      lagMs: 250,
+      closePercent: 95,
+      refusePercent: 98,
+    },
     sharedMemory: { enabled: false, trustClients: false },
     access: {
       authFile: '',
@@ -374,4 +382,23 @@ test('no two flags share a name or a variable, and every default is a value the 
     if (flag.default === undefined) continue
     expect(parse([`--${flag.name}=${flag.default}`]), flag.name).toMatchObject({ kind: 'serve' })
   }
+})
+
+test('limits on overload are as given, and 0 switches each of them off', () => {
+  const { options } = served([
+    '--max-inflight=0',
+    '--memory-budget=0',
+    '--overload-lag-ms=0',
+    '--overload-close-percent=0',
+    '--overload-refuse-percent=99.5',
+    '--drain-delay-secs=2.5',
+  ])
+  expect(options.overload).toEqual({
+    maxInflight: 0,
+    memoryBudget: 0,
+    lagMs: 0,
+    closePercent: 0,
+    refusePercent: 99.5,
+  })
+  expect(options.drainDelaySecs).toBe(2.5)
 })
