@@ -17,6 +17,8 @@ export interface CallHead {
   /** null = {@link refusal} is the whole answer. */
   readonly route: Route | null
   readonly refusal: HeaderBlock | null
+  /** False = {@link refusal} is HTTP's own and has a body. */
+  readonly isCall: boolean
   /** Of the client's messages. */
   readonly coding: Coding
   /** Of infer responses. */
@@ -44,6 +46,7 @@ export function readCallHead(head: RequestHead, peer: PeerInfo, options: HeadOpt
   const { routes, responses } = options
   const accepted = head.get('grpc-accept-encoding')
   const common = {
+    isCall: true,
     coding: 'identity' as const,
     replyCoding: codingForLevel(options.compression, accepted),
     timeoutNs: -1,
@@ -55,8 +58,10 @@ export function readCallHead(head: RequestHead, peer: PeerInfo, options: HeadOpt
   const refuse = (refusal: HeaderBlock): CallHead => ({ ...common, route: null, refusal })
   const refuseWith = (status: CallStatus): CallHead => refuse(responses.only(status))
 
-  if (head.method !== 'POST') return refuse(responses.methodNotAllowed)
-  if (!isGrpc(head.get('content-type'))) return refuse(responses.unsupportedMediaType)
+  if (head.method !== 'POST') return { ...refuse(responses.methodNotAllowed), isCall: false }
+  if (!isGrpc(head.get('content-type'))) {
+    return { ...refuse(responses.unsupportedMediaType), isCall: false }
+  }
   const route = routes.get(head.path)
   if (route === undefined) {
     return refuseWith({ code: Status.UNIMPLEMENTED, message: 'unknown method' })

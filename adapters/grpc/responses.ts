@@ -5,6 +5,7 @@ import { percentEncode } from './metadata.ts'
 import { type CallStatus, Status } from './types.ts'
 
 const START = [':status', '200', 'content-type', 'application/grpc'] as const
+const TEXT = ['content-type', 'text/plain; charset=utf-8'] as const
 const ACCEPTED = ['grpc-accept-encoding', ACCEPTED_CODINGS] as const
 
 /** Header blocks that every call of a server sends; made once. */
@@ -16,8 +17,11 @@ export class Responses {
   }
   /** Trailers of a call that went well. */
   readonly ok: HeaderBlock = headerBlock(['grpc-status', '0'])
-  readonly methodNotAllowed: HeaderBlock = headerBlock([':status', '405', 'allow', 'POST'])
-  readonly unsupportedMediaType: HeaderBlock = headerBlock([':status', '415'])
+  readonly methodNotAllowed: HeaderBlock = headerBlock([':status', '405', 'allow', 'POST', ...TEXT])
+  readonly unsupportedMediaType: HeaderBlock = headerBlock([':status', '415', ...TEXT])
+  /** The body of those two. */
+  readonly notGrpc: Uint8Array = new TextEncoder().encode('gRPC is spoken here\n')
+  readonly noTrailers: HeaderBlock = headerBlock([])
 
   head(coding: Coding): HeaderBlock {
     return this.#heads[coding]

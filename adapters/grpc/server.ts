@@ -20,6 +20,7 @@ import { ControlCall } from './control-call.ts'
 import { Deadlines } from './deadlines.ts'
 import { InferCall } from './infer-call.ts'
 import { MethodStream } from './method-stream.ts'
+import { RefusedRequest } from './refused-request.ts'
 import { Responses } from './responses.ts'
 import { routeTable } from './routes.ts'
 import type { Service } from './service.ts'
@@ -158,7 +159,10 @@ function openCall(
 function makeCall(service: Service, stream: ServerStream, head: CallHead): StreamHandler {
   const { route } = head
   if (route === null) {
-    if (head.refusal !== null) stream.headers(head.refusal, true)
+    const { refusal } = head
+    if (refusal === null) return IGNORED
+    if (!head.isCall) return new RefusedRequest(stream, service.responses, refusal)
+    stream.headers(refusal, true)
     return IGNORED
   }
   switch (route.kind) {
