@@ -383,22 +383,3 @@ test('no two flags share a name or a variable, and every default is a value the 
     expect(parse([`--${flag.name}=${flag.default}`]), flag.name).toMatchObject({ kind: 'serve' })
   }
 })
-
-test('limits on overload are as given, and 0 switches each of them off', () => {
-  const { options } = served([
-    '--max-inflight=0',
-    '--memory-budget=0',
-    '--overload-lag-ms=0',
-    '--overload-close-percent=0',
-    '--overload-refuse-percent=99.5',
-    '--drain-delay-secs=2.5',
-  ])
-  expect(options.overload).toEqual({
-    maxInflight: 0,
-    memoryBudget: 0,
-    lagMs: 0,
-    closePercent: 0,
-    refusePercent: 99.5,
-  })
-  expect(options.drainDelaySecs).toBe(2.5)
-})
