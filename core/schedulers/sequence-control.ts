@@ -1,3 +1,4 @@
+import { packBytes } from '../bytes.ts'
 import { datatypeOfConfig } from '../config/datatypes.ts'
 import { type ControlKind, controlDatatype, controlTensors } from '../config/sequence-controls.ts'
 import type { ModelConfig, SequenceControl } from '../config/types.ts'
@@ -73,17 +74,19 @@ function valueBytes(control: SequenceControl, index: 0 | 1): Uint8Array {
   return Uint8Array.of(control.bool_false_true?.[index] === true ? 1 : 0)
 }
 
-/** An integer's low `size` bytes; with size 0 one packed string, empty for a number. */
+/**
+ * An integer's low `size` bytes; with size 0 one packed string, empty for a number. A string in the place of a number lies
+ * there as it is packed, zeroes after it, as Triton 2.51 writes it.
+ */
 function idBytes(key: SequenceKey, size: number): Uint8Array {
-  if (size === 0) {
-    const text = new TextEncoder().encode(typeof key === 'string' ? key : '')
-    const packed = new Uint8Array(4 + text.length)
-    new DataView(packed.buffer).setUint32(0, text.length, true)
-    packed.set(text, 4)
-    return packed
+  if (typeof key !== 'string') {
+    const bytes = new Uint8Array(8)
+    if (size > 0) new DataView(bytes.buffer).setBigUint64(0, BigInt.asUintN(64, BigInt(key)), true)
+    return bytes.subarray(0, size === 0 ? 4 : size)
   }
-  const bytes = new Uint8Array(8)
-  const number = typeof key === 'string' ? 0n : BigInt.asUintN(64, BigInt(key))
-  new DataView(bytes.buffer).setBigUint64(0, number, true)
-  return bytes.subarray(0, size)
+  const packed = packBytes([new TextEncoder().encode(key)])
+  if (size === 0) return packed
+  const bytes = new Uint8Array(size)
+  bytes.set(packed.subarray(0, size))
+  return bytes
 }

@@ -3,6 +3,7 @@ import { controlTensors } from '../config/sequence-controls.ts'
 import type { ModelConfig } from '../config/types.ts'
 import { ServerError } from '../errors.ts'
 import type { InferRequest } from '../infer.ts'
+import { DATATYPE_SIZES, type Datatype } from '../tensor.ts'
 
 /** An id as its client gave it (`42` and `"42"` are two), or a number that the server gave. */
 export type SequenceKey = bigint | string | number
@@ -34,9 +35,9 @@ export function createSequenceIdCheck(config: ModelConfig, modelName: string): S
           `inference request to model '${modelName}' must specify a non-zero or non-empty correlation ID`,
         )
       }
-      // Triton 2.51 hands such an id on as it lies in memory; later ones refuse it in these words.
+      // Triton 2.51 copies a packed string over the number and what lies behind it; later ones refuse it in these words.
       const isString = typeof sequenceId === 'string'
-      if (wanted !== undefined && isString !== (wanted === 'BYTES')) {
+      if (wanted !== undefined && isString !== (wanted === 'BYTES') && !lies(sequenceId, wanted)) {
         return bad(
           `${request.logPrefix}sequence batching control '${id?.name}' data-type is '${isString ? 'BYTES' : 'UINT64'}', but model '${modelName}' expects '${wanted}'`,
         )
@@ -48,6 +49,13 @@ export function createSequenceIdCheck(config: ModelConfig, modelName: string): S
         `inference request for sequence ${sequenceId} to model '${modelName}' must specify the START flag on the first request of the sequence`,
       ),
   }
+}
+
+/** Whether a string, packed, has room where a number is expected. */
+function lies(id: bigint | string, wanted: Datatype): boolean {
+  const room = DATATYPE_SIZES[wanted] - 4
+  if (typeof id !== 'string' || id.length > room) return false
+  return new TextEncoder().encode(id).length <= room
 }
 
 /** What a sequence is found by: ids of different owners are different, whatever they are. */

@@ -76,6 +76,15 @@ describe('sequences over HTTP, on ONNX Runtime', () => {
     expect(answers).toEqual(answers.map((_, client) => expected(client)))
   })
 
+  it('give a short name to a model that expects a number as it lies packed', async () => {
+    const first = await step('seq_ctrl', 's1', 0, 1)
+    expect(first).toEqual({ CORR: 0x3173_0000_0002, OUTPUT: 1011 })
+    await step('seq_ctrl', 's1', STEPS - 1, 1)
+    expect(await step('seq_ctrl', 'hello', 0, 1)).toBe(
+      "[request id: <id_unknown>] sequence batching control 'CORRID' data-type is 'BYTES', but model 'seq_ctrl' expects 'UINT64'",
+    )
+  })
+
   it('are over after their end', async () => {
     expect(await step('seq_state', 1, 1, 1)).toBe(
       "inference request for sequence 1 to model 'seq_state' must specify the START flag on the first request of the sequence",

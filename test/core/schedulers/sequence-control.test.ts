@@ -56,6 +56,7 @@ describe('control tensors', () => {
     ['TYPE_INT64', 5n, [5, 0, 0, 0, 0, 0, 0, 0]],
     ['TYPE_UINT32', 2n ** 33n + 7n, [7, 0, 0, 0]],
     ['TYPE_INT32', 2n ** 32n - 1n, [255, 255, 255, 255]],
+    ['TYPE_UINT64', 'ab', [2, 0, 0, 0, 97, 98, 0, 0]],
     ['TYPE_STRING', 'ab', [2, 0, 0, 0, 97, 98]],
     ['TYPE_STRING', 0n, [0, 0, 0, 0]],
   ] as const)('give the id as %s, cut to its size', (type, id, bytes) => {

@@ -31,11 +31,20 @@ describe.each(STRATEGIES)('a sequence request to a %s model', (_, sequence) => {
     expect(rig.run(5n, 's', 0, { rows: 2 }).error).toBe(
       "INVALID_ARG inference request to model 'm' must specify batch-size 1 due to requirements of sequence batcher",
     )
-    expect(rig.run('x', 's').error).toBe(
-      "INVALID_ARG [request id: x:0] sequence batching control 'CORRID' data-type is 'BYTES', but model 'm' expects 'UINT64'",
+    expect(rig.run('hello', 's').error).toBe(
+      "INVALID_ARG [request id: hello:0] sequence batching control 'CORRID' data-type is 'BYTES', but model 'm' expects 'UINT64'",
     )
     expect(rig.stats.fail.count).toBe(0)
     expect(rig.clock.timers).toBe(0)
+  })
+
+  it('may have a string as id that fits, packed, where the model expects a number', () => {
+    const rig = createSequenceRig({ sequence })
+    expect(rig.run('s1', 'se').output('CORRID').data).toEqual(
+      Uint8Array.of(2, 0, 0, 0, 115, 49, 0, 0),
+    )
+    expect(rig.run('\u00e9\u00e9', 'se').error).toBe('')
+    expect(rig.run('\u00e9\u00e9a', 'se').error).toContain("data-type is 'BYTES'")
   })
 
   it('may have a string as id where the model does not ask for a number', () => {
