@@ -14,9 +14,10 @@ import { kept } from './drill.ts'
 import { overload } from './overload.ts'
 import { reload } from './reload.ts'
 import { soak } from './soak.ts'
+import { storm } from './storm.ts'
 import { drillTable } from './table.ts'
 
-const DRILLS: readonly Drill[] = [reload, answers, overload, drain, soak]
+const DRILLS: readonly Drill[] = [reload, answers, storm, overload, drain, soak]
 /** Notes of one drill that are printed; a broken promise is often broken a thousand times. */
 const MAX_NOTES = 10
 

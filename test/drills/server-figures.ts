@@ -1,8 +1,9 @@
-/** The sum of a metric over all its series; 0 when it has none. */
-export function metric(text: string, name: string): number {
+/** The sum of a metric over its series, of all or of those with a label of this value; 0 when there are none. */
+export function metric(text: string, name: string, label?: string): number {
   let sum = 0
   for (const line of text.split('\n')) {
     if (!line.startsWith(name) || !/[{ ]/.test(line.charAt(name.length))) continue
+    if (label !== undefined && !line.includes(`="${label}"`)) continue
     sum += Number(line.slice(line.lastIndexOf(' ') + 1))
   }
   return sum
