@@ -12,12 +12,13 @@ import { drain } from './drain.ts'
 import type { Drill, DrillContext, Figure, Profile } from './drill.ts'
 import { kept } from './drill.ts'
 import { overload } from './overload.ts'
+import { peers } from './peers.ts'
 import { reload } from './reload.ts'
 import { soak } from './soak.ts'
 import { storm } from './storm.ts'
 import { drillTable } from './table.ts'
 
-const DRILLS: readonly Drill[] = [reload, answers, storm, overload, drain, soak]
+const DRILLS: readonly Drill[] = [reload, answers, storm, peers, overload, drain, soak]
 /** Notes of one drill that are printed; a broken promise is often broken a thousand times. */
 const MAX_NOTES = 10
 
