@@ -2,8 +2,9 @@ import type { Http2Limits, KeepaliveOptions } from './types.ts'
 
 /** The transport's limits where nothing else is said. */
 export const DEFAULT_HTTP2_LIMITS: Http2Limits = {
-  // A client that wants more opens a second connection, which another core can serve.
-  maxConcurrentStreams: 100,
+  // Clients of Triton know no limit and keep their calls on one connection; the process's own limit of requests in flight
+  // stands behind this one.
+  maxConcurrentStreams: 1_024,
   maxHeaderListBytes: 16 * 1024,
   maxHeaderFields: 100,
   // Small messages need no credit; whoever reads large ones gives it when it knows their length.

@@ -77,7 +77,7 @@ export const GRPC_GROUP: FlagGroup = {
       { default: String(MAX_INT32), min: 1, max: MAX_INT32 },
     ),
     served('grpc-max-concurrent-streams', 'integer', 'Most calls of one connection at a time.', {
-      default: '100',
+      default: '1024',
       min: 1,
       max: MAX_INT32,
     }),

@@ -91,7 +91,7 @@ test('without flags everything has the default that Triton gives it', () => {
       transport: 'native',
       compression: 'none',
       maxMessageBytes: 2_147_483_647,
-      maxConcurrentStreams: 100,
+      maxConcurrentStreams: 1024,
       maxConnections: 10_000,
       keepalive: {
         timeMs: 7_200_000,
