@@ -21,21 +21,36 @@ export class MessageWriter {
   #compressing = false
   /** Messages that wait for one that is being compressed. */
   #waiting: Waiting[] = []
-  #waitingBytes = 0
   #last: CallStatus | null = null
+  /** The stream took a message whose compression had let its sender go on, and more than its mark waits. */
+  #blocked = false
+  /** Somebody was told to wait for {@link #onWritable}. */
+  #owesWritable = false
+  readonly #onWritable: () => void
 
-  constructor(stream: ServerStream, responses: Responses, coding: Coding) {
+  /** `onWritable` says what the stream's own `writable` does not: messages that waited for compression are on their way. */
+  constructor(
+    stream: ServerStream,
+    responses: Responses,
+    coding: Coding,
+    onWritable: () => void = () => undefined,
+  ) {
     this.#stream = stream
     this.#responses = responses
     this.#coding = coding
+    this.#onWritable = onWritable
   }
 
-  /** Bytes that the client has not taken yet. */
-  get unsent(): number {
-    return this.#stream.unsent + this.#waitingBytes
+  /** To be called with the stream's `writable`. */
+  unblock(): void {
+    this.#blocked = false
+    if (!this.#compressing) this.#owesWritable = false
   }
 
-  /** Sends a message that has room for its prefix. False = more than the stream's mark waits. */
+  /**
+   * Sends a message that has room for its prefix. False = more than the stream's mark waits, or a message for one that is
+   * being compressed: go on after `writable` of the stream or `onWritable`.
+   */
   send(message: EncodedMessage, release: (() => void) | undefined): boolean {
     if (this.#closed || this.#last !== null) {
       release?.()
@@ -43,12 +58,12 @@ export class MessageWriter {
     }
     if (this.#compressing) {
       this.#waiting.push({ message, release })
-      this.#waitingBytes += message.byteLength
-      return true
+      this.#owesWritable = true
+      return false
     }
     this.#start()
     if (this.#coding !== 'identity' && message.byteLength > 0) {
-      return this.#compress(message, release)
+      return this.#compress(message, release) && !this.#blocked
     }
     const { parts, byteLength } = message
     writePrefix(parts[0] as Uint8Array, byteLength)
@@ -72,7 +87,6 @@ export class MessageWriter {
     this.#closed = true
     for (const { release } of this.#waiting) release?.()
     this.#waiting = []
-    this.#waitingBytes = 0
   }
 
   #start(): void {
@@ -83,6 +97,7 @@ export class MessageWriter {
 
   #compress(message: EncodedMessage, release: (() => void) | undefined): boolean {
     let taken = true
+    let sending = true
     this.#compressing = true
     compress(message, this.#coding, (parts, copied) => {
       this.#compressing = false
@@ -91,8 +106,12 @@ export class MessageWriter {
         return
       }
       taken = this.#write(parts, release, copied)
+      this.#blocked = !taken
       this.#goOn()
+      // Its sender finds out by what `send` returns.
+      if (!sending) this.#tellWritable()
     })
+    sending = false
     return taken
   }
 
@@ -100,11 +119,16 @@ export class MessageWriter {
     while (!this.#compressing && !this.#closed) {
       const next = this.#waiting.shift()
       if (next === undefined) break
-      this.#waitingBytes -= next.message.byteLength
       this.#compress(next.message, next.release)
     }
     if (this.#compressing || this.#closed || this.#last === null) return
     this.finish(this.#last)
+  }
+
+  #tellWritable(): void {
+    if (!this.#owesWritable || this.#blocked || this.#compressing || this.#closed) return
+    this.#owesWritable = false
+    this.#onWritable()
   }
 
   #write(

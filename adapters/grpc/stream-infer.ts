@@ -30,7 +30,8 @@ export class StreamInfer extends Call {
 
   constructor(service: Service, stream: ServerStream, head: CallHead) {
     super(service, stream, head)
-    this.#writer = new MessageWriter(stream, service.responses, head.replyCoding)
+    const { responses } = service
+    this.#writer = new MessageWriter(stream, responses, head.replyCoding, () => this.writable())
     const congested = (): boolean => this.#congested
     const over = (): boolean => this.over
     this.#requests = {
@@ -101,6 +102,7 @@ export class StreamInfer extends Call {
   }
 
   writable(): void {
+    this.#writer.unblock()
     this.#congested = false
     for (const { bound } of this.#open) {
       const request = bound?.request
