@@ -28,6 +28,7 @@ async function shell(text: string): Promise<string> {
   const command = text
     .replaceAll('localhost:8000', new URL(server.url).host)
     .replaceAll('localhost:8002', new URL(server.metricsUrl).host)
+    .replaceAll('localhost:8001', server.grpc)
   const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', command])
   return stdout
 }
@@ -52,7 +53,7 @@ test.each(blocks.map((block, i) => [i, block] as const).filter(([, b]) => b.lang
 
 test('every file the README links to exists', () => {
   for (const [, path] of readme.matchAll(/\]\(([^)]+)\)/g))
-    expect(() => readFileSync(path ?? '')).not.toThrow()
+    expect(() => readFileSync((path ?? '').replace(/#.*/, ''))).not.toThrow()
   for (const [, path] of readme.matchAll(/`((?:core|adapters|test)\/[\w./-]+\.ts)`/g)) {
     expect(() => readFileSync(path ?? ''), path).not.toThrow()
   }

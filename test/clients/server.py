@@ -46,12 +46,12 @@ def wait_until_started(log, process):
 
 
 @contextlib.contextmanager
-def running(*flags, models=None):
-    """A server with these flags too; `models` are the names of the repository that it needs, None = all and explicit control."""
+def running(*flags, models=None, source=REPOSITORY):
+    """A server with these flags too; `models` are the names of the models of `source` that it needs, None = all and explicit control."""
     with tempfile.TemporaryDirectory(prefix="nereid-clients-") as folder:
         repository = os.path.join(folder, "repository")
-        for name in models or os.listdir(REPOSITORY):
-            shutil.copytree(os.path.join(REPOSITORY, name), os.path.join(repository, name))
+        for name in models or os.listdir(source):
+            shutil.copytree(os.path.join(source, name), os.path.join(repository, name))
         shutil.copytree(REPEAT, os.path.join(repository, "repeat"))
         http, grpc, metrics = free_ports(3)
         command = ["node", MAIN, f"--model-repository={repository}", "--http-address=127.0.0.1", "--grpc-address=127.0.0.1"]
