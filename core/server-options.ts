@@ -1,6 +1,14 @@
 /** `--model-control-mode`: who decides what is loaded. */
 export type ModelControlMode = 'none' | 'poll' | 'explicit'
 
+/** `--rate-limit-resource`: how much there is of a resource, whatever the models ask for. */
+export interface RateResource {
+  readonly name: string
+  readonly count: number
+  /** Absent = as much on every device. Global resources have no device. */
+  readonly device?: number
+}
+
 /** What `createServer` may be told; names in quotes are Triton's flags. All optional. */
 export interface ServerOptions {
   /** `--id`. Default `triton`. */
@@ -23,6 +31,11 @@ export interface ServerOptions {
   readonly modelConfigName?: string
   /** `--backend-config=<backend>,<key>=<value>` by backend; '' holds those for any backend. Default none. */
   readonly backendConfig?: ReadonlyMap<string, ReadonlyMap<string, string>>
+  /**
+   * `--rate-limit=execution_count`: instances run by turns and only while their resources are free, with the counts of
+   * `--rate-limit-resource`. Default off: what models say about it is ignored.
+   */
+  readonly rateLimit?: { readonly resources: readonly RateResource[] } | undefined
 }
 
 /** Default of `--repository-poll-secs`. */

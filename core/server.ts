@@ -1,6 +1,7 @@
 import type { Backend } from './backend/types.ts'
 import { ServerError } from './errors.ts'
 import type { ModelStore, Platform } from './platform.ts'
+import { createRateLimiter } from './rate-limit/rate-limiter.ts'
 import { RepositoryManager } from './repository/manager.ts'
 import { type Poller, startPolling } from './repository/poll.ts'
 import { repositoryIndex } from './repository/repository-index.ts'
@@ -82,6 +83,10 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
     configName: options.modelConfigName ?? '',
     threads: options.modelLoadThreadCount ?? DEFAULT_LOAD_THREADS,
     retries: options.modelLoadRetryCount ?? 0,
+    limiter:
+      options.rateLimit === undefined
+        ? undefined
+        : createRateLimiter({ clock: platform.clock, ...options.rateLimit }),
     changed: (record) => {
       if (accepting) routes.update(record)
     },

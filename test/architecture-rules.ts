@@ -65,7 +65,7 @@ const CORE_ORDER: readonly RegExp[] = [
   /^core\/(access|overload|shared-memory)\//,
   /^core\/(backend|config)\//,
   /^core\/(server-types|server-options|log)\.ts$/,
-  /^core\/(schedulers|cache)\//,
+  /^core\/(schedulers|cache|rate-limit)\//,
   /^core\/model\//,
   /^core\/ensemble\//,
   /^core\/(protocol|repository|metrics|trace)\//,

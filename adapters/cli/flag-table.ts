@@ -4,6 +4,7 @@ import { GRPC_GROUP } from './flags/grpc.ts'
 import { HTTP_GROUP, LIMIT_GROUP, METRICS_GROUP } from './flags/http.ts'
 import { DEPRECATED_GROUP, LATER_GROUPS } from './flags/later.ts'
 import { OVERLOAD_GROUP } from './flags/overload.ts'
+import { RATE_GROUP } from './flags/rate.ts'
 import { BACKEND_GROUP, LOG_GROUP, REPOSITORY_GROUP, SERVER_GROUP } from './flags/server.ts'
 import { SHARED_MEMORY_GROUP } from './flags/shared-memory.ts'
 
@@ -20,6 +21,7 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
   LIMIT_GROUP,
   OVERLOAD_GROUP,
   SHARED_MEMORY_GROUP,
+  RATE_GROUP,
   ...LATER_GROUPS,
   DEPRECATED_GROUP,
 ]

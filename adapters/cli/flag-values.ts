@@ -1,5 +1,6 @@
 import { forwardHeaders } from '../../core/access/forward-headers.ts'
 import type { Restriction } from '../../core/access/restrictions.ts'
+import type { RateResource } from '../../core/server-options.ts'
 import { type Flag, FlagError } from './flag-types.ts'
 
 /** Booleans as Triton reads them, in any case. */
@@ -149,12 +150,15 @@ export function checkPair(text: string): void {
 }
 
 /** `<resource>:<count>` or `<resource>:<count>:<device>`. */
-export function checkRateResource(text: string): void {
-  if (!/^[^:]+:\d+(:\d+)?$/.test(text)) {
+export function rateResource(text: string): RateResource {
+  const [, name = '', count, device] = /^([^:]+):(\d{1,9})(?::(\d{1,9}))?$/.exec(text) ?? []
+  if (name === '') {
     throw new FlagError(
       `--rate-limit-resource option format is '<resource_name>:<count>:<device>' or '<resource_name>:<count>'. Got ${text}`,
     )
   }
+  const resource = { name, count: Number(count) }
+  return device === undefined ? resource : { ...resource, device: Number(device) }
 }
 
 /** `<first>-<last>`. */

@@ -1,4 +1,5 @@
 import type { Restriction } from '../../core/access/restrictions.ts'
+import type { RateResource } from '../../core/server-options.ts'
 import type { LogSettings } from '../../core/server-types.ts'
 
 /** Everything the command line says, with Triton's defaults filled in: what a target builds its server from. */
@@ -23,6 +24,8 @@ export interface ServeOptions {
   /** Backend → setting → value; '' = all backends. */
   readonly backendConfig: ReadonlyMap<string, ReadonlyMap<string, string>>
   readonly onnxRuntime: 'ffi' | 'node'
+  /** undefined = off. */
+  readonly rateLimit: { readonly resources: readonly RateResource[] } | undefined
   readonly http: HttpFlags
   readonly grpc: GrpcFlags
   readonly metrics: MetricsFlags

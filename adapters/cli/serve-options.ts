@@ -1,7 +1,7 @@
 import { accessFlags } from './access-options.ts'
 import { type FlagReader, reader } from './flag-reader.ts'
 import { FlagError, type FlagValues } from './flag-types.ts'
-import { backendSetting, parseRestrictions } from './flag-values.ts'
+import { backendSetting, parseRestrictions, rateResource } from './flag-values.ts'
 import { grpcFlags } from './grpc-options.ts'
 import { metricsConfig } from './metrics-config.ts'
 import type { HttpFlags, MetricsFlags, OverloadFlags, ServeOptions } from './options.ts'
@@ -74,6 +74,10 @@ export function serveOptions(values: FlagValues): {
     modelLoadRetryCount: read.number('model-load-retry-count'),
     backendConfig: backendConfig(read.list('backend-config')),
     onnxRuntime: read.string('onnx-runtime') === 'node' ? 'node' : 'ffi',
+    rateLimit:
+      read.string('rate-limit') === 'execution_count'
+        ? { resources: read.list('rate-limit-resource').map(rateResource) }
+        : undefined,
     http: httpFlags(read),
     grpc: grpcFlags(read),
     metrics: metricsFlags(read, config),

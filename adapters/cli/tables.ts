@@ -62,7 +62,7 @@ export function optionTable(options: ServeOptions, facts: ServerFacts): readonly
     ...options.loadModels.map((name, i): [string, string] => [`startup_models_${i}`, name]),
     ['strict_model_config', bit(options.disableAutoComplete)],
     ['model_config_name', options.modelConfigName],
-    ['rate_limit', 'OFF'],
+    ['rate_limit', options.rateLimit === undefined ? 'OFF' : 'EXEC_COUNT'],
     ['pinned_memory_pool_byte_size', '0'],
     ['min_supported_compute_capability', '0.0'],
     ['strict_readiness', bit(options.strictReadiness)],

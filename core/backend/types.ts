@@ -55,6 +55,8 @@ export interface Batch {
 
 /** Marks of one execution in `Clock.now()` nanoseconds; an instance fills what it can tell, 0 = not told. */
 export interface ExecutionMarks {
+  /** When the batch began to run. Set by whoever has it run, moved by one who kept it back; no instance touches it. */
+  startNs?: number
   inputEndNs: number
   outputStartNs: number
 }

@@ -1,5 +1,5 @@
 import type { Backend, Placement } from '../backend/types.ts'
-import type { InstanceGroup, ModelConfig } from '../config/types.ts'
+import type { InstanceGroup, ModelConfig, RateLimiter } from '../config/types.ts'
 import { ServerError } from '../errors.ts'
 
 /** Instances one model version may have, all groups together. */
@@ -10,6 +10,8 @@ export interface PlannedInstance {
   readonly placement: Placement
   /** Loaded, but the scheduler gives it nothing (`passive: true`). */
   readonly passive: boolean
+  /** What its group says about rate limiting; absent = nothing. */
+  readonly limits?: RateLimiter | undefined
 }
 
 /** Every instance that a normalized config's instance groups ask for, in order. Throws INVALID_ARG for too many. */
@@ -17,7 +19,7 @@ export function planInstances(config: ModelConfig, backend: Backend): readonly P
   const planned: PlannedInstance[] = []
   for (const group of config.instance_group ?? []) {
     for (const placement of placementsOf(group, backend, config.name ?? '')) {
-      planned.push({ placement, passive: group.passive ?? false })
+      planned.push({ placement, passive: group.passive ?? false, limits: group.rate_limiter })
       if (planned.length > MAX_INSTANCES) {
         throw new ServerError(
           'INVALID_ARG',

@@ -6,6 +6,7 @@ import type { ModelConfig } from '../config/types.ts'
 import { validateConfig } from '../config/validate.ts'
 import { ServerError } from '../errors.ts'
 import type { Clock } from '../platform.ts'
+import type { RateLimiter } from '../rate-limit/types.ts'
 import { createScheduler } from '../schedulers/create.ts'
 import type { Scheduler } from '../schedulers/types.ts'
 import { FirstResponseHistogram, ModelStats } from '../stats.ts'
@@ -13,6 +14,7 @@ import { firstResponseBuckets } from './first-response-buckets.ts'
 import { readInitialStates } from './initial-states.ts'
 import { planInstances } from './instance-group.ts'
 import { readLabels } from './labels.ts'
+import { limitInstances } from './limit-instances.ts'
 import { closeAll, LoadedModel } from './model.ts'
 import { createRequestCheck } from './request-check.ts'
 import { warmUp, warmupSamples } from './warmup.ts'
@@ -24,6 +26,8 @@ export interface LoadModelOptions {
   readonly clock: Clock
   /** False with `--disable-auto-complete-config`. */
   readonly autoComplete: boolean
+  /** Absent = every instance runs whenever it is free. */
+  readonly limiter?: RateLimiter | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -36,6 +40,7 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
   const startNs = clock.now()
   const backendModel = await backend.load(source, signal)
   const instances: Instance[] = []
+  let serving: readonly Instance[] = instances
   let scheduler: Scheduler | undefined
   try {
     const config = finishConfig(options, backendModel)
@@ -49,12 +54,13 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
     )
     for (const one of made) if (one.status === 'fulfilled') instances.push(one.value)
     for (const one of made) if (one.status === 'rejected') throw one.reason
+    serving = limitInstances({ limiter: options.limiter, config, planned, instances })
     const stats = new ModelStats()
     const decoupled = config.model_transaction_policy?.decoupled === true
     if (decoupled) stats.firstResponse = new FirstResponseHistogram(firstResponseBuckets(config))
     scheduler = createScheduler({
       config,
-      instances: instances.filter((_, i) => planned[i]?.passive !== true),
+      instances: serving.filter((_, i) => planned[i]?.passive !== true),
       stats,
       clock,
       log: source.log,
@@ -76,7 +82,7 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
       config,
       check,
       scheduler,
-      instances,
+      instances: serving,
       backendModel,
       labels,
       stats,
@@ -84,7 +90,7 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
     })
   } catch (error) {
     await scheduler?.close()
-    await closeAll(instances, backendModel)
+    await closeAll(serving, backendModel)
     throw error
   }
 }

@@ -6,6 +6,7 @@ import { ServerError } from '../errors.ts'
 import { loadModel } from '../model/load-model.ts'
 import type { LoadedModel } from '../model/model.ts'
 import type { Platform } from '../platform.ts'
+import type { RateLimiter } from '../rate-limit/types.ts'
 import { sameVersion } from './diff.ts'
 import { createGate, type Gate } from './gate.ts'
 import { type ModelRecord, UNLOADED } from './lifecycle.ts'
@@ -23,6 +24,8 @@ export interface LoaderOptions {
   readonly threads: number
   /** How often a failed version is tried again. */
   readonly retries: number
+  /** undefined = instances run whenever they are free. */
+  readonly limiter: RateLimiter | undefined
   /** Where ensembles find the models they are made of. */
   readonly models: StepModels
   /** Closes a model that is out of service. */
@@ -104,7 +107,7 @@ export class Loader {
   }
 
   #open(plan: ModelPlan, version: number, signal: AbortSignal): Promise<LoadedModel> {
-    const { platform, autoComplete, models } = this.#options
+    const { platform, autoComplete, models, limiter } = this.#options
     const { clock, log } = platform
     const source = (settings: ReadonlyMap<string, string>): ModelSource => ({
       name: plan.name,
@@ -121,7 +124,7 @@ export class Loader {
     }
     const backend = this.#backendOf(plan.config)
     const settings = this.#settingsOf(backend.name)
-    return loadModel({ backend, clock, autoComplete, signal, source: source(settings) })
+    return loadModel({ backend, clock, autoComplete, limiter, signal, source: source(settings) })
   }
 
   #swap(record: ModelRecord, versions: readonly number[], outcomes: readonly Outcome[]): void {

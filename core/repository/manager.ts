@@ -1,6 +1,7 @@
 import type { Backend } from '../backend/types.ts'
 import { messageOf, ServerError } from '../errors.ts'
 import type { ModelStore, Platform } from '../platform.ts'
+import type { RateLimiter } from '../rate-limit/types.ts'
 import type { ModelControlMode } from '../server-options.ts'
 import type { LoadOverrides } from '../server-types.ts'
 import { diffRepository } from './diff.ts'
@@ -22,6 +23,7 @@ export interface ManagerOptions {
   readonly configName: string
   readonly threads: number
   readonly retries: number
+  readonly limiter: RateLimiter | undefined
   /** Called in the turn in which what a model serves changed. */
   readonly changed: (record: ModelRecord) => void
 }

@@ -32,8 +32,7 @@ export interface FlightOwner {
 /** One execution of a decoupled model: its instance keeps it until every request had its final answer. */
 export interface Flight extends Batch, DecoupledAnswers {
   readonly strands: readonly Strand[]
-  readonly startNs: number
-  readonly marks: ExecutionMarks
+  readonly marks: Required<ExecutionMarks>
 }
 
 export function newFlight(options: {
@@ -60,8 +59,7 @@ export function newFlight(options: {
     requests,
     size,
     strands,
-    startNs: nowNs,
-    marks: { inputEndNs: 0, outputStartNs: 0 },
+    marks: { startNs: nowNs, inputEndNs: 0, outputStartNs: 0 },
     send(index, answer, final) {
       const strand = strands[index]
       if (strand === undefined || strand.ended) {

@@ -1,4 +1,4 @@
-import type { BatchResult, ExecutionMarks } from '../backend/types.ts'
+import type { BatchResult } from '../backend/types.ts'
 import { messageOf, ServerError } from '../errors.ts'
 import type { InferRequest, InferResponse } from '../infer.ts'
 import { addComputeTimes } from '../stats.ts'
@@ -67,7 +67,8 @@ export function createDecoupledRunner(options: RunnerOptions): Runner {
   }
   const succeed = (flight: Flight, result: BatchResult): void => {
     const endNs = clock.now()
-    const { startNs, marks } = flight
+    const { marks } = flight
+    const { startNs } = marks
     const inputEndNs = inputEnd(flight)
     const outputStartNs = marks.outputStartNs === 0 ? endNs : marks.outputStartNs
     stats.recordExecution(
@@ -162,8 +163,8 @@ export function createDecoupledRunner(options: RunnerOptions): Runner {
     const inputEndNs = inputEnd(flight)
     const times = {
       requestNs,
-      queueNs: flight.startNs - request.queuedNs,
-      computeInputNs: inputEndNs - flight.startNs,
+      queueNs: flight.marks.startNs - request.queuedNs,
+      computeInputNs: inputEndNs - flight.marks.startNs,
       computeInferNs: Math.max(0, nowNs - inputEndNs - strand.outputNs),
       computeOutputNs: strand.outputNs,
     }
@@ -182,8 +183,8 @@ export function createDecoupledRunner(options: RunnerOptions): Runner {
   return runner
 }
 
-function inputEnd({ marks, startNs }: { marks: ExecutionMarks; startNs: number }): number {
-  return marks.inputEndNs === 0 ? startNs : marks.inputEndNs
+function inputEnd({ marks }: Flight): number {
+  return marks.inputEndNs === 0 ? marks.startNs : marks.inputEndNs
 }
 
 function outcome(

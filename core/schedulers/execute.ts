@@ -49,7 +49,7 @@ export function createRunner(options: RunnerOptions): Runner {
   const { instance, outputs: plan, stats, clock, log, ordered } = options
   const single: InferRequest[] = []
   const batch: Mutable<Batch> = { requests: single, size: 0 }
-  const marks: ExecutionMarks = { inputEndNs: 0, outputStartNs: 0 }
+  const marks: Required<ExecutionMarks> = { startNs: 0, inputEndNs: 0, outputStartNs: 0 }
   const times: Mutable<RequestTimes> = {
     requestNs: 0,
     queueNs: 0,
@@ -57,7 +57,6 @@ export function createRunner(options: RunnerOptions): Runner {
     computeInferNs: 0,
     computeOutputNs: 0,
   }
-  let startNs = 0
   let place = 0
   let cancelCount = 0
   let running = false
@@ -74,7 +73,7 @@ export function createRunner(options: RunnerOptions): Runner {
     else finish(result)
   }
   const start = (nowNs: number): void => {
-    startNs = nowNs
+    marks.startNs = nowNs
     marks.inputEndNs = 0
     marks.outputStartNs = 0
     cancelCount = 0
@@ -135,6 +134,7 @@ export function createRunner(options: RunnerOptions): Runner {
     }
   }
   const count = (endNs: number, again: readonly InferRequest[] | undefined): void => {
+    const { startNs } = marks
     const inputEndNs = marks.inputEndNs === 0 ? startNs : marks.inputEndNs
     const outputStartNs = marks.outputStartNs === 0 ? endNs : marks.outputStartNs
     times.computeInputNs = inputEndNs - startNs

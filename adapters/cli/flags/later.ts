@@ -3,7 +3,6 @@ import {
   cacheSetting,
   checkPair,
   checkPortRange,
-  checkRateResource,
   hostPolicySetting,
   traceSetting,
 } from '../flag-values.ts'
@@ -72,24 +71,6 @@ const CACHE_AND_RATE: readonly FlagGroup[] = [
       }),
       string('cache-directory', 'Where Triton looks for cache libraries.', {
         default: '/opt/tritonserver/caches',
-      }),
-    ],
-  },
-  {
-    title: 'Rate Limiter',
-    flags: [
-      accepted({
-        name: 'rate-limit',
-        type: 'choice',
-        choices: ['off', 'execution_count'],
-        value: 'string',
-        default: 'off',
-        help: 'Mode of the rate limiter.',
-      }),
-      string('rate-limit-resource', 'A resource and how much of it there is.', {
-        value: '<string>:<integer>:<integer>',
-        repeatable: true,
-        check: checkRateResource,
       }),
     ],
   },

@@ -64,6 +64,7 @@ test('without flags everything has the default that Triton gives it', () => {
     modelLoadRetryCount: 0,
     backendConfig: new Map(),
     onnxRuntime: 'ffi',
+    rateLimit: undefined,
     http: {
       enabled: true,
       address: '0.0.0.0',
@@ -252,8 +253,6 @@ test('a command line for services of later releases starts and names what has no
     '--grpc-port=9001',
     '--allow-sagemaker=true',
     '--cache-config=local,size=1048576',
-    '--rate-limit=execution_count',
-    '--rate-limit-resource=R1:4:1',
     '--trace-config=triton,file=/tmp/t.json',
     '--trace-config=level=TIMESTAMPS',
     '--pinned-memory-pool-byte-size=0',
@@ -262,8 +261,26 @@ test('a command line for services of later releases starts and names what has no
     '--model-load-gpu-limit=0:0.5',
     '--min-supported-compute-capability=7.5',
   ])
-  expect(warnings).toHaveLength(10)
+  expect(warnings).toHaveLength(8)
   expect(warnings).toContain('--cache-config is accepted and has no effect yet')
+})
+
+test('the rate limiter is off, or has the resources that are given', () => {
+  const limit = '--rate-limit=execution_count'
+  expect(served(['--rate-limit=off']).options.rateLimit).toBeUndefined()
+  expect(served([limit]).options.rateLimit).toEqual({ resources: [] })
+  const given = ['--rate-limit-resource=R1:4:1', '--rate-limit-resource', 'R2:3']
+  expect(served([limit, ...given])).toMatchObject({
+    options: {
+      rateLimit: {
+        resources: [
+          { name: 'R1', count: 4, device: 1 },
+          { name: 'R2', count: 3 },
+        ],
+      },
+    },
+    warnings: [],
+  })
 })
 
 test('what is switched off is not warned about', () => {
