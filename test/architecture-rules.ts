@@ -52,7 +52,8 @@ const VENDORS: Readonly<Record<string, RegExp>> = {
   koffi: /^native\//,
   '@bufbuild/protobuf': /^adapters\/grpc\//,
   'onnxruntime-node': /^adapters\/backends\/|^native\/onnxruntime\//,
-  esbuild: /^infra\//,
+  esbuild: /^infra\/|^adapters\/backends\/typescript-source\.ts$/,
+  sharp: /^models\//,
 }
 
 /** Only these touch files: a name from the network reaches a disk through the stores and nothing else. */
@@ -62,7 +63,7 @@ const FILES =
 /** What stands further right may be imported by what stands further left, never the other way round. */
 const CORE_ORDER: readonly RegExp[] = [
   /^core\/(errors|platform|tensor|bytes|paths|infer|stats|log-line|clock|operations)\.ts$/,
-  /^core\/(access|overload|shared-memory)\//,
+  /^core\/(access|overload|shared-memory|model-api)\//,
   /^core\/(backend|config)\//,
   /^core\/(server-types|server-options|log)\.ts$/,
   /^core\/(schedulers|cache|rate-limit)\//,

@@ -19,6 +19,23 @@ export interface ModelIo {
   readonly outputs: readonly IoSpec[]
 }
 
+/** Another model of the server, as one that calls it has it. */
+export interface PeerModel {
+  readonly ready: boolean
+  /** To be called before {@link submit}. Throws ServerError with Triton's text. */
+  check(request: InferRequest): void
+  submit(request: InferRequest): void
+}
+
+/** The models of the server, for those that call others. */
+export interface Peers {
+  /** `version` '' = the highest that serves. Throws NOT_FOUND or UNAVAILABLE with Triton's text. Keeps only for a turn. */
+  find(name: string, version: string): PeerModel
+  /** As the load API does. */
+  load(name: string): Promise<void>
+  unload(name: string): Promise<void>
+}
+
 /** One version of a model as a backend gets to see it. */
 export interface ModelSource {
   readonly name: string
@@ -32,6 +49,8 @@ export interface ModelSource {
   readonly modelPath: string
   readonly versionPath: string
   readonly log: Log
+  /** Absent = models cannot call each other. */
+  readonly peers?: Peers
 }
 
 /** Where an instance runs, from the model's instance groups. */
@@ -73,6 +92,11 @@ export interface BatchResult {
    * (`iterative_sequence` models only). An instance may have sent them responses that are not final.
    */
   readonly again?: readonly InferRequest[]
+  /**
+   * Instead of `outputs`, where they cannot be joined: one answer for each request of the batch, in its order. Not for models
+   * with implicit state.
+   */
+  readonly answers?: readonly (InferResponse | ServerError)[]
   readonly release?: () => void
 }
 
@@ -114,6 +138,8 @@ export interface Instance {
    * at `request.cancelled`. Called at most once for a request, while it has no final answer. Optional.
    */
   cancelled?(request: InferRequest): void
+  /** False while what runs the model is being restarted. Absent = always true. */
+  readonly ready?: boolean
   close(): Promise<void>
 }
 
@@ -121,6 +147,8 @@ export interface Instance {
 export interface BackendModel {
   /** What the file says of itself; absent where a backend cannot tell. */
   readonly io?: ModelIo
+  /** What it says of itself as a config: fields that the user's config lacks are taken from it. */
+  readonly config?: ModelConfig
   /** `config` is complete and validated. Throws ServerError with the reason when the placement cannot be had. */
   instance(placement: Placement, config: ModelConfig): Promise<Instance>
   close(): Promise<void>

@@ -87,6 +87,7 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
       labels,
       stats,
       clock,
+      ...runnableOf(instances),
     })
   } catch (error) {
     await scheduler?.close()
@@ -95,11 +96,21 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
   }
 }
 
+/** A model whose instances can be down is ready while one of them is not. */
+function runnableOf(instances: readonly Instance[]): { runnable?: () => boolean } {
+  if (instances.every(({ ready }) => ready === undefined)) return {}
+  return { runnable: () => instances.some(({ ready }) => ready !== false) }
+}
+
 function finishConfig(options: LoadModelOptions, backendModel: BackendModel): ModelConfig {
   const { source, backend } = options
   const { io } = backendModel
   const modelName = source.name
-  const completed = completeConfig(source.config, io, {
+  const given =
+    options.autoComplete && backendModel.config !== undefined
+      ? { ...backendModel.config, ...source.config }
+      : source.config
+  const completed = completeConfig(given, io, {
     modelName,
     defaultMaxBatchSize: defaultMaxBatchSize(source.settings),
     enabled: options.autoComplete,

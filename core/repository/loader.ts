@@ -1,4 +1,4 @@
-import type { Backend, ModelSource } from '../backend/types.ts'
+import type { Backend, ModelSource, Peers } from '../backend/types.ts'
 import type { ModelConfig } from '../config/types.ts'
 import { isEnsemble, loadEnsemble } from '../ensemble/load-ensemble.ts'
 import type { StepModels } from '../ensemble/types.ts'
@@ -28,6 +28,8 @@ export interface LoaderOptions {
   readonly limiter: RateLimiter | undefined
   /** Where ensembles find the models they are made of. */
   readonly models: StepModels
+  /** What models may do to others by themselves. */
+  readonly control: Pick<Peers, 'load' | 'unload'>
   /** Closes a model that is out of service. */
   readonly retire: (model: LoadedModel) => Promise<void>
   /** Called in the turn in which what is served changed. */
@@ -43,9 +45,12 @@ type Outcome = { readonly version: number } & (
 export class Loader {
   readonly #options: LoaderOptions
   readonly #gate: Gate
+  readonly #peers: Peers
 
   constructor(options: LoaderOptions) {
     this.#options = options
+    const { models, control } = options
+    this.#peers = { ...control, find: (name, version) => models.find(name, version) }
     this.#gate = createGate(options.threads)
   }
 
@@ -118,6 +123,7 @@ export class Loader {
       modelPath: plan.files.path,
       versionPath: `${plan.files.path}/${version}`,
       log,
+      peers: this.#peers,
     })
     if (isEnsemble(plan.config)) {
       return loadEnsemble({ source: source(new Map()), models, clock, signal })

@@ -39,6 +39,10 @@ export class RepositoryManager {
     this.#options = options
     this.#operations = new ModelOperations({
       ...options,
+      control: {
+        load: (name) => this.load(name, {}),
+        unload: (name) => this.unload(name, false),
+      },
       planOptions: () => this.#planOptions(),
       signal: this.#abort.signal,
     })

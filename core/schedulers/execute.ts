@@ -114,6 +114,10 @@ export function createRunner(options: RunnerOptions): Runner {
     }
   }
   const succeed = (result: BatchResult, endNs: number): void => {
+    if (result.answers !== undefined) {
+      separate(result.answers, endNs)
+      return
+    }
     const { requests, size } = batch
     const request = requests[0] as InferRequest
     let whole: InferResponse | null = null
@@ -131,6 +135,31 @@ export function createRunner(options: RunnerOptions): Runner {
     for (let i = 0; i < parts.length; i++) {
       const one = requests[i] as InferRequest
       if (result.again?.includes(one) !== true) answer(i, one, parts[i] as InferResponse)
+    }
+  }
+  /** Each request gets an answer of its own. */
+  const separate = (answers: readonly (InferResponse | ServerError)[], endNs: number): void => {
+    const failed: InferRequest[] = []
+    const fitting = batch.requests.map((request, i): InferResponse | ServerError => {
+      const given = answers[i] ?? new ServerError('INTERNAL', 'the model gave no answer')
+      try {
+        if (!(given instanceof ServerError)) {
+          return wholeResult(request, request.batchSize, given, plan)
+        }
+      } catch (error) {
+        return broken('outputs do not fit the request', error)
+      }
+      return given
+    })
+    for (let i = 0; i < fitting.length; i++) {
+      const request = batch.requests[i] as InferRequest
+      if (request.settled || !(fitting[i] instanceof ServerError)) continue
+      failed.push(request)
+      stats.recordFailure(request.cancelled ? 'CANCELED' : 'BACKEND', endNs - request.startNs)
+    }
+    count(endNs, failed)
+    for (let i = 0; i < fitting.length; i++) {
+      answer(i, batch.requests[i] as InferRequest, fitting[i] as InferResponse | ServerError)
     }
   }
   const count = (endNs: number, again: readonly InferRequest[] | undefined): void => {
