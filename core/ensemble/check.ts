@@ -1,6 +1,7 @@
 import type { ModelConfig } from '../config/types.ts'
 import { ServerError } from '../errors.ts'
 import { shapeText } from '../tensor.ts'
+import { checkCondition, conditionsOf } from './condition.ts'
 import { type EnsembleCheckOptions, isDecoupled } from './decoupled.ts'
 import { dimsFit } from './dims.ts'
 
@@ -40,7 +41,11 @@ export function checkEnsemble(options: EnsembleCheckOptions): boolean {
     checkInputs(name, step, model, tensors)
     checkOutputs(name, step, model, tensors)
   }
-  return isDecoupled(options)
+  const decoupled = isDecoupled(options)
+  for (const condition of conditionsOf(config)) {
+    checkCondition(config, condition, tensors.get(condition.tensor)?.type ?? '')
+  }
+  return decoupled
 }
 
 function checkInputs(

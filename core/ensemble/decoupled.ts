@@ -37,7 +37,7 @@ function labelSlots(graph: EnsembleGraph, decoupled: readonly boolean[], name: s
       waits[index] = (waits[index] as number) - 1
       if (waits[index] !== 0) continue
       const step = graph.steps[index] as EnsembleGraph['steps'][number]
-      const sources = new Set(step.inputs.map((port) => labels[port.slot]))
+      const sources = new Set(step.slots.map((read) => labels[read]))
       if (sources.size > 1) throw mixed(name, step.model)
       const label = decoupled[index] === true ? next++ : (labels[slot] as number)
       for (const port of step.outputs) {

@@ -1,5 +1,7 @@
 import { inHashOrder } from '../config/hash-order.ts'
 import type { EnsembleStep, ModelConfig } from '../config/types.ts'
+import { ServerError } from '../errors.ts'
+import { type Condition, conditionsOf } from './condition.ts'
 
 /** One end of a map: a name of the model's and the place of the ensemble tensor that it stands for. */
 export interface Port {
@@ -19,6 +21,13 @@ export interface GraphStep {
   readonly outputNames: readonly string[]
   /** The different tensors it waits for. */
   readonly slots: readonly number[]
+  /** What has to hold for it to run. */
+  readonly conditions: readonly StepCondition[]
+}
+
+/** A condition, its tensor resolved to a slot. */
+export interface StepCondition extends Condition {
+  readonly slot: number
 }
 
 /** An output of the ensemble. */
@@ -39,11 +48,16 @@ export interface EnsembleGraph {
   readonly writers: readonly number[]
   /** Slots of inputs that a request may leave out. */
   readonly optionalInputs: readonly number[]
+  /** Whether steps may be skipped. */
+  readonly conditional: boolean
   /** In the order in which Triton answers: that of its hash table. */
   readonly outputs: readonly GraphOutput[]
 }
 
-/** `config` passed its flow checks: names meet, every tensor is written once. */
+/**
+ * `config` passed its flow checks: names meet, every tensor is written once. Throws INVALID_ARG for conditions that no
+ * tensor can meet.
+ */
 export function createGraph(config: ModelConfig): EnsembleGraph {
   const slotOf = new Map<string, number>()
   const slot = (tensor: string): number => {
@@ -64,9 +78,13 @@ export function createGraph(config: ModelConfig): EnsembleGraph {
     slot: slot(output.name ?? ''),
     dims: output.reshape === undefined ? (output.dims ?? []) : (output.reshape.shape ?? []),
   }))
+  const conditions = conditionsOf(config)
   const steps = (config.ensemble_scheduling?.step ?? []).map((step, index): GraphStep => {
     const from = ports(step.input_map)
     const to = ports(step.output_map)
+    const own = conditions
+      .filter((condition) => condition.step === index)
+      .map((condition) => ({ ...condition, slot: slot(condition.tensor) }))
     return {
       index,
       model: step.model_name ?? '',
@@ -74,7 +92,8 @@ export function createGraph(config: ModelConfig): EnsembleGraph {
       inputs: from,
       outputs: to,
       outputNames: to.map((port) => port.name),
-      slots: [...new Set(from.map((port) => port.slot))],
+      slots: [...new Set([...from, ...own].map((port) => port.slot))],
+      conditions: own,
     }
   })
   const readers: number[][] = Array.from({ length: slotOf.size }, () => [])
@@ -83,15 +102,41 @@ export function createGraph(config: ModelConfig): EnsembleGraph {
     for (const read of step.slots) readers[read]?.push(step.index)
     for (const port of step.outputs) writers[port.slot] = step.index
   }
+  checkReach(config, { steps, readers, writers })
   return {
     steps,
     slots: slotOf.size,
     slotOf,
     readers,
     writers,
+    conditional: conditions.length > 0,
     optionalInputs: inputs.filter((input) => input.optional).map((input) => input.slot),
     outputs: inHashOrder(outputs),
   }
+}
+
+/** The tensors of conditions exist, and no step waits for what comes after it. */
+function checkReach(
+  { name = '', input = [] }: ModelConfig,
+  graph: Pick<EnsembleGraph, 'steps' | 'readers' | 'writers'>,
+): void {
+  const conditional = graph.steps.filter((step) => step.conditions.length > 0)
+  if (conditional.length === 0) return
+  const waits = graph.steps.map((step) => step.slots.length)
+  const open = input.map((_, slot) => slot)
+  for (let slot = open.pop(); slot !== undefined; slot = open.pop()) {
+    for (const index of graph.readers[slot] ?? []) {
+      waits[index] = (waits[index] as number) - 1
+      if (waits[index] !== 0) continue
+      for (const port of graph.steps[index]?.outputs ?? []) open.push(port.slot)
+    }
+  }
+  const stuck = conditional.find((step) => waits[step.index] !== 0)
+  if (stuck === undefined) return
+  throw new ServerError(
+    'INVALID_ARG',
+    `in ensemble ${name}, parameter 'nereid_step_${stuck.index}_if': '${stuck.conditions[0]?.tensor}' is no tensor that is there before step ${stuck.index}`,
+  )
 }
 
 /** What one request needs of a graph. */
@@ -116,7 +161,7 @@ export function partFor(graph: EnsembleGraph, names: readonly string[] | null): 
     const step = graph.steps[graph.writers[slot] as number]
     if (step === undefined || needed[step.index] === true) continue
     needed[step.index] = true
-    for (const port of step.inputs) open.push(port.slot)
+    for (const read of step.slots) open.push(read)
   }
   const readers = graph.readers.map((steps) => steps.filter((step) => needed[step] === true))
   return { outputs, readers, wanted }

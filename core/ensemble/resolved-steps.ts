@@ -8,6 +8,8 @@ export interface ResolvedStep extends GraphStep {
   readonly batches: boolean
   /** Gives any number of responses. */
   readonly decoupled: boolean
+  /** Slots of inputs without which the model does not run. */
+  readonly required: readonly number[]
   /** By input of the step: the model's dims, without the batch dimension. */
   readonly dims: readonly (readonly number[])[]
 }
@@ -30,12 +32,15 @@ export function createStepResolver(
 
 function resolve(step: GraphStep, runs: StepModel): ResolvedStep {
   const { config } = runs
-  const inputs = new Map((config.input ?? []).map((input) => [input.name, input.dims ?? []]))
+  const inputs = new Map((config.input ?? []).map((input) => [input.name, input]))
   return {
     ...step,
     runs,
     batches: (config.max_batch_size ?? 0) > 0,
     decoupled: config.model_transaction_policy?.decoupled === true,
-    dims: step.inputs.map((port) => inputs.get(port.name) ?? []),
+    required: step.inputs
+      .filter((port) => inputs.get(port.name)?.optional !== true)
+      .map((port) => port.slot),
+    dims: step.inputs.map((port) => inputs.get(port.name)?.dims ?? []),
   }
 }

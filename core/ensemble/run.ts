@@ -4,13 +4,14 @@ import type { Clock, Log } from '../platform.ts'
 import { cancelled } from '../schedulers/refusal.ts'
 import type { ComputeTimes } from '../stats.ts'
 import type { AnswerMaker } from './answer.ts'
+import { holds } from './condition.ts'
 import type { EnsembleGraph, GraphPart } from './graph.ts'
 import { leaseOf } from './lease.ts'
 import type { ResolvedStep } from './resolved-steps.ts'
 import { markOf, overridden, type SequenceMark } from './sequence-mark.ts'
 import { StepCall, type StepCaller } from './step-call.ts'
 import type { StepGate } from './step-gate.ts'
-import { abandon, type Value, type Wave } from './wave.ts'
+import { abandon, take, type Value, type Wave } from './wave.ts'
 
 /** What all requests of an ensemble share. */
 export interface RunContext {
@@ -216,11 +217,22 @@ export class EnsembleRun implements StepCaller {
     this.#pumping = true
     for (let at = 0; at < this.#ready.length; at++) {
       const { step, wave } = this.#ready[at] as ReadyStep
-      if (this.#error === null) this.#launch(step, wave)
+      if (this.#error !== null) continue
+      if (this.#context.graph.conditional && !runs(step, wave)) this.#skip(step, wave)
+      else this.#launch(step, wave)
     }
     this.#ready = []
     this.#pumping = false
     this.#settle()
+  }
+
+  /** Its outputs are left out. */
+  #skip(step: ResolvedStep, wave: Wave): void {
+    for (const slot of step.slots) take(wave, slot).lease?.drop()
+    const rows = step.batches ? this.request.batchSize : 0
+    for (const { slot } of step.outputs) {
+      this.#set(wave, slot, { tensor: null, rows, lease: null, mark: null, uses: 0 })
+    }
   }
 
   #launch(step: ResolvedStep, wave: Wave): void {
@@ -268,4 +280,14 @@ export class EnsembleRun implements StepCaller {
     this.#context.ended(this, error)
     this.request.respond(error === null ? response : this.#context.wrap(error), true)
   }
+}
+
+/** Whether a step has what it needs and its conditions hold. */
+function runs({ required, conditions }: ResolvedStep, { values }: Wave): boolean {
+  for (const slot of required) if (values[slot]?.tensor === null) return false
+  for (const condition of conditions) {
+    const tensor = values[condition.slot]?.tensor ?? null
+    if (tensor === null || !holds(condition, tensor)) return false
+  }
+  return true
 }

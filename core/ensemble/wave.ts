@@ -4,7 +4,7 @@ import type { SequenceMark } from './sequence-mark.ts'
 
 /** An ensemble tensor on its way. */
 export interface Value {
-  /** null = left out: an optional input that was not given, an output that the model did not give. */
+  /** null = left out: an optional input that was not given, an output that the model did not give, or of a step that was skipped. */
   readonly tensor: Tensor | null
   /** Batch size of the request it comes from; 0 = its model has no batch dimension. */
   readonly rows: number
