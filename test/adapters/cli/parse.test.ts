@@ -265,24 +265,6 @@ test('a command line for services of later releases starts and names what has no
   expect(warnings).toContain('--cache-config is accepted and has no effect yet')
 })
 
-test('the rate limiter is off, or has the resources that are given', () => {
-  const limit = '--rate-limit=execution_count'
-  expect(served(['--rate-limit=off']).options.rateLimit).toBeUndefined()
-  expect(served([limit]).options.rateLimit).toEqual({ resources: [] })
-  const given = ['--rate-limit-resource=R1:4:1', '--rate-limit-resource', 'R2:3']
-  expect(served([limit, ...given])).toMatchObject({
-    options: {
-      rateLimit: {
-        resources: [
-          { name: 'R1', count: 4, device: 1 },
-          { name: 'R2', count: 3 },
-        ],
-      },
-    },
-    warnings: [],
-  })
-})
-
 test('what is switched off is not warned about', () => {
   expect(served(['--allow-grpc=false', '--allow-gpu-metrics=0']).warnings).toEqual([])
 })
