@@ -23,9 +23,15 @@ export const NOT_ONE_MESSAGE: CallStatus = {
   message: 'the method takes exactly one message',
 }
 
+/** What Triton says of bytes that are no message; what is wrong with them is nobody's business. */
+export const UNREADABLE: CallStatus = {
+  code: Status.INTERNAL,
+  message: 'Unable to parse request',
+}
+
 /** What the client is told of `error`. Anything unforeseen is our own bug, and its message is not for clients. */
 export function statusOf(error: unknown): CallStatus {
-  if (error instanceof ProtoError) return { code: Status.INTERNAL, message: error.message }
+  if (error instanceof ProtoError) return UNREADABLE
   const known = ServerError.from(error)
   const status = { code: grpcCode(known.code), message: known.message }
   const { retryAfterSecs } = known
