@@ -4,6 +4,9 @@ import type { SharedMemoryFile, SharedMemoryHost } from '../../core/shared-memor
 /** Where Linux keeps POSIX shared memory objects. */
 export const DEV_SHM = '/dev/shm'
 
+/** What is read or written by one call at most: Node refuses 2 GiB. */
+export const MAX_CALL_BYTES: number = 2 ** 30
+
 /** A file's bytes without a copy. See {@link SharedMemoryFile.map}. */
 export type MapFile = (fd: number, offset: number, byteSize: number) => Uint8Array
 
@@ -40,10 +43,13 @@ function openObject(path: string, map: MapFile | undefined): SharedMemoryFile | 
 /** An open object. */
 export class ShmFile implements SharedMemoryFile {
   readonly map?: (offset: number, byteSize: number) => Uint8Array
+  readonly #maxCallBytes: number
   #fd: number
 
-  constructor(fd: number, map: MapFile | undefined) {
+  /** `maxCallBytes` is for tests. */
+  constructor(fd: number, map: MapFile | undefined, maxCallBytes: number = MAX_CALL_BYTES) {
     this.#fd = fd
+    this.#maxCallBytes = maxCallBytes
     if (map !== undefined) this.map = (offset, byteSize) => map(this.#fd, offset, byteSize)
   }
 
@@ -53,9 +59,9 @@ export class ShmFile implements SharedMemoryFile {
 
   read(offset: number, target: Uint8Array): number {
     let done = 0
-    // One call takes 2 GiB at most.
     while (done < target.length) {
-      const count = readSync(this.#fd, target, done, target.length - done, offset + done)
+      const wanted = Math.min(target.length - done, this.#maxCallBytes)
+      const count = readSync(this.#fd, target, done, wanted, offset + done)
       if (count === 0) break
       done += count
     }
@@ -67,7 +73,8 @@ export class ShmFile implements SharedMemoryFile {
     if (this.size() < offset + source.length) return 0
     let done = 0
     while (done < source.length) {
-      const count = writeSync(this.#fd, source, done, source.length - done, offset + done)
+      const wanted = Math.min(source.length - done, this.#maxCallBytes)
+      const count = writeSync(this.#fd, source, done, wanted, offset + done)
       if (count === 0) break
       done += count
     }

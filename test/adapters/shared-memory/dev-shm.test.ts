@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { openSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { devShm } from '../../../adapters/shared-memory/dev-shm.ts'
+import { devShm, MAX_CALL_BYTES, ShmFile } from '../../../adapters/shared-memory/dev-shm.ts'
 import { posixSharedMemory } from '../../../adapters/shared-memory/posix.ts'
 import { NO_DEV_SHM, type ShmObject, shmObject } from '../../helpers/dev-shm.ts'
 
@@ -33,6 +33,20 @@ describe.skipIf(NO_DEV_SHM !== undefined)('shared memory of Linux', () => {
     expect(file.write(98, Uint8Array.of(8, 9))).toBe(2)
     expect([...object.read(97, 3)]).toEqual([0, 8, 9])
     file.close()
+    file.close()
+  })
+
+  it('reads and writes more than one call of the system takes', () => {
+    expect(MAX_CALL_BYTES).toBeLessThan(2 ** 31)
+    const object = make(100)
+    const file = new ShmFile(openSync(`/dev/shm/${name(object)}`, 'r+'), undefined, 7)
+    const bytes = Uint8Array.from({ length: 64 }, (_, i) => i + 1)
+    expect(file.write(5, bytes)).toBe(64)
+    const target = new Uint8Array(64)
+    expect(file.read(5, target)).toBe(64)
+    expect(target).toEqual(bytes)
+    expect([...object.read(4, 2), ...object.read(68, 2)]).toEqual([0, 1, 64, 0])
+    expect(file.read(95, target)).toBe(5)
     file.close()
   })
 
