@@ -53,7 +53,15 @@ export interface ModelStore {
   localPath?(path: string, signal?: AbortSignal): Promise<string>
 }
 
+/**
+ * A digest that nobody can make collide (SHA-256 and the like): 16 to 64 characters below 256, the same for equal bytes in
+ * every process.
+ */
+export type Hash = (data: Uint8Array) => string
+
 export interface Platform {
   readonly clock: Clock
   readonly log: Log
+  /** Keys of the response cache are made with it. Default: a hash that is only safe against accidents. */
+  readonly hash?: Hash
 }

@@ -132,6 +132,8 @@ export class ModelStats {
   readonly computeOutput: Duration = new Duration()
   readonly cacheHit: Duration = new Duration()
   readonly cacheMiss: Duration = new Duration()
+  /** Whether the model's responses are kept: figures of a cache are only shown of those. */
+  cached = false
   readonly failures: Record<FailureReason, number> = {
     REJECTED: 0,
     CANCELED: 0,
@@ -151,6 +153,8 @@ export class ModelStats {
   loadSeconds = 0
   /** Sees every successful request's times; for quantile summaries, off by default. */
   observer: ((times: RequestTimes) => void) | null = null
+  /** The same of look-ups in the cache: how long one that found something took, or one that did not with the insertion. */
+  cacheObserver: ((kind: 'hit' | 'miss', ns: number, queueNs: number) => void) | null = null
 
   recordSuccess(batchSize: number, epochMs: number, times: RequestTimes): void {
     this.lastInferenceMs = epochMs
@@ -164,6 +168,23 @@ export class ModelStats {
     this.queueHistogram.add(times.queueNs)
     this.computeHistogram.add(times.computeInputNs + times.computeInferNs + times.computeOutputNs)
     this.observer?.(times)
+  }
+
+  /** Counts a request that the cache answered: a success, but no inference. Nanoseconds. */
+  recordCacheHit(requestNs: number, queueNs: number, lookupNs: number): void {
+    this.success.add(requestNs)
+    this.queue.add(queueNs)
+    this.cacheHit.add(lookupNs)
+    this.requestHistogram.add(requestNs)
+    this.queueHistogram.add(queueNs)
+    this.cacheObserver?.('hit', lookupNs, queueNs)
+  }
+
+  /** Counts looking up in vain and keeping the answer, which its request waited for as well. */
+  recordCacheMiss(ns: number): void {
+    this.success.ns += ns
+    this.cacheMiss.add(ns)
+    this.cacheObserver?.('miss', ns, 0)
   }
 
   recordFailure(reason: FailureReason, requestNs: number): void {
