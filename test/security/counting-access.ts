@@ -1,4 +1,4 @@
-import type { Access, Principal } from '../../core/access/types.ts'
+import type { Access, AccessRefusal, Principal } from '../../core/access/types.ts'
 import { ServerError } from '../../core/errors.ts'
 import type { Gate, Gates } from '../../core/overload/types.ts'
 
@@ -43,17 +43,19 @@ export function countingGates(gate: CountingGate): Gates {
   return { inference: gate, control: gate, probes: gate }
 }
 
-/** Everybody may do everything, and is counted meanwhile. */
+/** Everybody may do everything, is counted meanwhile, and loses the right to it now and then. */
 export class CountingAccess implements Access {
   inside = 0
   readonly #principal: Principal
 
-  constructor(faults: string[]) {
+  constructor(refuses: () => boolean, faults: string[]) {
+    const refusal: AccessRefusal = { kind: 'forbidden', message: 'no more' }
     this.#principal = {
       id: 'somebody',
       sees: () => true,
-      recheck: () => null,
+      recheck: () => (refuses() ? refusal : null),
       enter: () => {
+        if (refuses()) return refusal
         this.inside++
         return null
       },

@@ -48,8 +48,9 @@ describe('clients of ModelInfer and ModelStreamInfer that do what comes to their
     const { random, seed } = seeded()
     const faults: string[] = []
     const below = (limit: number): number => Math.floor(random() * limit)
-    const gate = new CountingGate(() => random() < 0.01, faults)
-    const access = new CountingAccess(faults)
+    const refuses = (): boolean => random() < 0.01
+    const gate = new CountingGate(refuses, faults)
+    const access = new CountingAccess(refuses, faults)
     const transport = new FuzzTransport(faults)
     const serving = await serveGrpc({
       models: MODELS,
