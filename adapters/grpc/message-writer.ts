@@ -19,6 +19,7 @@ export class MessageWriter {
   #started = false
   #closed = false
   #compressing = false
+  #goingOn = false
   /** Messages that wait for one that is being compressed. */
   #waiting: Waiting[] = []
   #last: CallStatus | null = null
@@ -116,11 +117,15 @@ export class MessageWriter {
   }
 
   #goOn(): void {
+    // A small message is compressed at once and comes back here: a call for each would fill the stack.
+    if (this.#goingOn) return
+    this.#goingOn = true
     while (!this.#compressing && !this.#closed) {
       const next = this.#waiting.shift()
       if (next === undefined) break
       this.#compress(next.message, next.release)
     }
+    this.#goingOn = false
     if (this.#compressing || this.#closed || this.#last === null) return
     this.finish(this.#last)
   }

@@ -5,6 +5,7 @@ import { MessageWriter } from '../../../adapters/grpc/message-writer.ts'
 import { Responses } from '../../../adapters/grpc/responses.ts'
 import { Status } from '../../../adapters/grpc/types.ts'
 import { startHttp2 } from '../../../adapters/http2/server.ts'
+import type { ServerStream } from '../../../adapters/http2/types.ts'
 import { http2Harness, IGNORED, until } from '../../helpers/http2-app.ts'
 
 const http2 = http2Harness(startHttp2)
@@ -59,5 +60,31 @@ describe('a stream of messages that are compressed one after another', () => {
     })
     await new Promise((resolve) => call.once('end', resolve))
     expect(received).toBe(MESSAGES * (BYTES + PREFIX_BYTES))
+  })
+
+  it('may be as long as its producer likes', async () => {
+    const texts: string[] = []
+    let ended: () => void = () => {}
+    const end = new Promise<void>((resolve) => {
+      ended = resolve
+    })
+    const stream = {
+      headers: () => {},
+      data: (piece: Uint8Array) => texts.push(Buffer.from(piece).toString('latin1')) > 0,
+      trailers: () => ended(),
+    } as unknown as ServerStream
+    const writer = new MessageWriter(stream, new Responses(), 'gzip')
+    const send = (body: Uint8Array): boolean => {
+      const parts = [Buffer.concat([Buffer.alloc(PREFIX_BYTES), body])]
+      return writer.send({ parts, byteLength: body.length }, undefined)
+    }
+    send(randomBytes(BYTES))
+    const count = 20_000
+    for (let at = 0; at < count; at++) send(Buffer.from(String(at)))
+    writer.finish({ code: Status.OK, message: '' })
+    await end
+    expect(texts.slice(1).map((text) => text.slice(PREFIX_BYTES))).toEqual(
+      Array.from({ length: count }, (_, at) => String(at)),
+    )
   })
 })
