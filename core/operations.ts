@@ -29,6 +29,7 @@ export type Operation =
   | 'repository-index'
   | 'model-load'
   | 'model-unload'
+  | 'model-traffic'
   | 'system-shm-status'
   | 'system-shm-register'
   | 'system-shm-unregister'
@@ -55,6 +56,7 @@ export const CATEGORY_OF: Readonly<Record<Operation, ApiCategory>> = {
   'repository-index': 'model-repository',
   'model-load': 'model-repository',
   'model-unload': 'model-repository',
+  'model-traffic': 'model-repository',
   'system-shm-status': 'shared-memory',
   'system-shm-register': 'shared-memory',
   'system-shm-unregister': 'shared-memory',

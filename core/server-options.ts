@@ -31,6 +31,8 @@ export interface ServerOptions {
   readonly modelConfigName?: string
   /** `--backend-config=<backend>,<key>=<value>` by backend; '' holds those for any backend. Default none. */
   readonly backendConfig?: ReadonlyMap<string, ReadonlyMap<string, string>>
+  /** `--model-traffic`: versions of a model may share its requests, as its config or the API says. Default false. */
+  readonly modelTraffic?: boolean
   /**
    * `--rate-limit=execution_count`: instances run by turns and only while their resources are free, with the counts of
    * `--rate-limit-resource`. Default off: what models say about it is ignored.

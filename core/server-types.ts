@@ -1,8 +1,9 @@
 import type { ModelConfig } from './config/types.ts'
-import type { InferRequest } from './infer.ts'
+import type { InferRequest, Parameters } from './infer.ts'
 import type { LogLevel } from './platform.ts'
 import type { ModelStats } from './stats.ts'
 import type { Datatype } from './tensor.ts'
+import type { TrafficControl } from './traffic/types.ts'
 
 /** One input or output as clients see it. `shape` has the batch dimension (-1) in front where the model batches. */
 export interface TensorMetadata {
@@ -44,6 +45,20 @@ export interface ServedModel {
   submit(request: InferRequest): void
   /** Whether requests can run now. */
   readonly ready: boolean
+  /**
+   * Only where versions share traffic: the version that is to check and run one request, which has all that its sender
+   * and its header say. Each call counts as a request. To be asked between the check and the submit, in their turn.
+   */
+  route?(request: Routable): ServedModel
+}
+
+/** What of a request decides which version runs it. */
+export interface Routable {
+  readonly sequenceId?: bigint | string
+  readonly sequenceStart?: boolean
+  readonly sequenceEnd?: boolean
+  readonly owner?: string
+  readonly parameters?: Parameters | null
 }
 
 export type ModelState = 'UNKNOWN' | 'READY' | 'UNAVAILABLE' | 'LOADING' | 'UNLOADING'
@@ -104,6 +119,8 @@ export interface InferenceServer {
   index(readyOnly: boolean): Promise<readonly IndexEntry[]>
   load(name: string, overrides: LoadOverrides): Promise<void>
   unload(name: string, unloadDependents: boolean): Promise<void>
+  /** How versions share traffic; absent = they do not. */
+  readonly traffic?: TrafficControl
   /** Requests taken and not yet answered. */
   readonly inflight: number
   /** Stops taking work, waits for what runs until `timeoutMs`, unloads everything. Idempotent. */

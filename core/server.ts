@@ -1,4 +1,6 @@
 import type { Backend } from './backend/types.ts'
+import { createCaching } from './cache/caching.ts'
+import type { ResponseCache } from './cache/types.ts'
 import { ServerError } from './errors.ts'
 import type { ModelStore, Platform } from './platform.ts'
 import { createRateLimiter } from './rate-limit/rate-limiter.ts'
@@ -14,6 +16,7 @@ import {
   type ServerOptions,
 } from './server-options.ts'
 import type { InferenceServer, ModelStatisticsEntry } from './server-types.ts'
+import { policyOf, TrafficTable } from './traffic/table.ts'
 
 /** The Triton release whose behaviour this server has. */
 export const TRITON_VERSION = '2.51.0'
@@ -35,6 +38,9 @@ export const EXTENSIONS: readonly string[] = [
   'logging',
 ]
 
+/** Named in the server's metadata where versions may share traffic. Not an extension that Triton has. */
+export const TRAFFIC_EXTENSION = 'nereid_model_traffic'
+
 export interface Server extends InferenceServer {
   /** What could not be loaded at start, one line each; empty when everything serves (`--exit-on-error` reads it). */
   readonly startupErrors: readonly string[]
@@ -49,6 +55,8 @@ export interface CreateServerOptions {
   /** In the order of the `--model-repository` flags. */
   readonly stores: readonly ModelStore[]
   readonly backends: readonly Backend[]
+  /** Keeps the responses of models that ask for it; closed with the server. Default none. */
+  readonly cache?: ResponseCache | undefined
   readonly options?: ServerOptions
 }
 
@@ -57,7 +65,7 @@ export interface CreateServerOptions {
  * throws INVALID_ARG for options that contradict each other.
  */
 export async function createServer(setup: CreateServerOptions): Promise<Server> {
-  const { platform, stores, backends, options = {} } = setup
+  const { platform, stores, backends, cache, options = {} } = setup
   const mode = options.modelControlMode ?? 'none'
   const loadModels = options.loadModels ?? []
   if (mode === 'explicit' && loadModels.includes('*') && loadModels.length > 1) {
@@ -73,6 +81,15 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
   let poller: Poller | undefined
 
   const routes: ModelRoutes = new ModelRoutes(() => manager.records)
+  const traffic =
+    options.modelTraffic === true
+      ? new TrafficTable({
+          clock: platform.clock,
+          log: platform.log,
+          versionsOf: (name) => routes.versionsOf(name),
+          changed: () => routes.touch(),
+        })
+      : undefined
   const manager: RepositoryManager = new RepositoryManager({
     platform,
     stores,
@@ -87,9 +104,16 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
       options.rateLimit === undefined
         ? undefined
         : createRateLimiter({ clock: platform.clock, ...options.rateLimit }),
+    caching:
+      cache === undefined
+        ? undefined
+        : createCaching({ cache, hash: platform.hash, clock: platform.clock }),
     changed: (record) => {
-      if (accepting) routes.update(record)
+      if (!accepting) return
+      routes.update(record)
+      traffic?.update(record.name)
     },
+    checkConfig: traffic === undefined ? undefined : (config) => void policyOf(config),
   })
   const everything = mode !== 'explicit' || loadModels[0] === '*'
   const startupErrors = everything ? await manager.loadAll() : await manager.loadNamed(loadModels)
@@ -116,15 +140,18 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
     const closed = Promise.all([manager.close(), poller?.close()])
     const expired = await Promise.race([closed.then(() => false), timeUp])
     cancel()
-    if (!expired) return
-    platform.log.error('Exit timeout expired. Exiting immediately.')
-    manager.terminate()
+    if (expired) {
+      platform.log.error('Exit timeout expired. Exiting immediately.')
+      manager.terminate()
+    }
+    await cache?.close()
   }
 
   return {
     id: options.id ?? 'triton',
     version: TRITON_VERSION,
-    extensions: EXTENSIONS,
+    extensions: traffic === undefined ? EXTENSIONS : [...EXTENSIONS, TRAFFIC_EXTENSION],
+    ...(traffic === undefined ? {} : { traffic }),
     startupErrors,
     startupReport: () => startupReport(manager.records),
     get generation() {
@@ -142,7 +169,8 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
     },
     model(name, version) {
       requireAccepting()
-      return routes.find(name, version)
+      const front = version === '' ? traffic?.front(name) : undefined
+      return front ?? routes.find(name, version)
     },
     modelReady: (name, version) => routes.get(name, version)?.ready ?? false,
     modelMetadata(name, version) {

@@ -3,7 +3,9 @@ import type { InferRequest, InferResponse, ResponseSink } from '../../core/infer
 import { encodeInferResponse } from '../../core/protocol/grpc/encode-infer.ts'
 import type { BoundInfer } from '../../core/protocol/grpc/infer-memo.ts'
 import type { EncodedMessage } from '../../core/protocol/grpc/types.ts'
+import type { Trace, Tracer } from '../../core/trace/types.ts'
 import { SHUTTING_DOWN } from './call-status.ts'
+import { sampleCall, sentCall } from './call-trace.ts'
 import { compress } from './compressed-message.ts'
 import { PREFIX_BYTES, writePrefix } from './message-reader.ts'
 import { OneMessageCall } from './one-message-call.ts'
@@ -12,6 +14,9 @@ import { tailorRequest } from './tailor-request.ts'
 /** ModelInfer: no promise, no closure and no header is made for it. */
 export class InferCall extends OneMessageCall implements ResponseSink {
   #bound: BoundInfer | null = null
+  #trace: Trace | null = null
+  /** When the call began; 0 = nobody traces. */
+  headNs = 0
 
   protected run(message: Uint8Array): void {
     const { service } = this
@@ -23,13 +28,21 @@ export class InferCall extends OneMessageCall implements ResponseSink {
       const read = service.memo.read(message)
       if (!this.admit('infer', read.modelName)) return
       const { principal } = this
-      const bound = service.memo.bind(read, { owner: principal.id, sink: this, stream: false })
+      const found = service.memo.bind(read, { owner: principal.id, sink: this, stream: false })
+      this.#bound = found
+      tailorRequest(found.request, principal, this.head.forwarded)
+      const bound = service.memo.route(found)
       this.#bound = bound
-      tailorRequest(bound.request, principal, this.head.forwarded)
+      if (this.headNs !== 0) this.#sample(bound)
       bound.model.submit(bound.request)
     } catch (error) {
       this.fail(error)
     }
+  }
+
+  #sample({ request, model }: BoundInfer): void {
+    const tracer = this.service.tracer as Tracer
+    this.#trace = sampleCall(tracer, request, model.name, this.head, this.headNs)
   }
 
   protected gone(): void {
@@ -44,7 +57,9 @@ export class InferCall extends OneMessageCall implements ResponseSink {
     }
     const bound = this.#bound as BoundInfer
     this.#bound = null
+    if (this.#trace !== null) this.#trace.mark('GRPC_SEND_START', this.#now())
     if (this.over) {
+      this.#sent()
       release(answer)
       bound.lease?.close()
       this.giveBack()
@@ -58,8 +73,17 @@ export class InferCall extends OneMessageCall implements ResponseSink {
       release(answer)
       this.fail(error)
     }
+    this.#sent()
     bound.lease?.close()
     this.giveBack()
+  }
+
+  #now(): number {
+    return (this.service.tracer as Tracer).now()
+  }
+
+  #sent(): void {
+    if (this.#trace !== null) sentCall(this.service.tracer as Tracer, this.#trace)
   }
 
   #reply(request: InferRequest, response: InferResponse, bound: BoundInfer): void {

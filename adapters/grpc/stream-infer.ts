@@ -1,9 +1,12 @@
 import { ServerError } from '../../core/errors.ts'
+import type { BoundInfer } from '../../core/protocol/grpc/infer-memo.ts'
 import type { EncodedMessage } from '../../core/protocol/grpc/types.ts'
+import type { Trace, Tracer } from '../../core/trace/types.ts'
 import type { ServerStream } from '../http2/types.ts'
 import { Call } from './call.ts'
 import type { CallHead } from './call-head.ts'
 import { OK, refusalStatus, SHUTTING_DOWN, statusOf } from './call-status.ts'
+import { sampleCall, sentCall } from './call-trace.ts'
 import { MessageWriter } from './message-writer.ts'
 import type { Service } from './service.ts'
 import { StreamInferRequest, type StreamOfRequests } from './stream-infer-request.ts'
@@ -27,6 +30,8 @@ export class StreamInfer extends Call {
   #first = 0
   #ended = false
   #congested = false
+  /** When the last traced message came; 0 = none did. */
+  #waitNs = 0
 
   constructor(service: Service, stream: ServerStream, head: CallHead) {
     super(service, stream, head)
@@ -82,14 +87,25 @@ export class StreamInfer extends Call {
       this.finish(refusalStatus(refusal))
       return
     }
-    const bound = service.memo.bind(read, { owner: principal.id, sink: request, stream: true })
+    const found = service.memo.bind(read, { owner: principal.id, sink: request, stream: true })
+    request.bound = found
+    tailorRequest(found.request, principal, this.head.forwarded)
+    const bound = service.memo.route(found)
     request.bound = bound
     request.decoupled = bound.model.config.model_transaction_policy?.decoupled === true
     if (!request.decoupled) this.#ordered.push(request)
-    tailorRequest(bound.request, principal, this.head.forwarded)
+    this.#sample(request, bound)
     request.submitting = true
     bound.model.submit(bound.request)
     request.submitting = false
+  }
+
+  #sample(request: StreamInferRequest, { request: sampled, model }: BoundInfer): void {
+    const { tracer } = this.service
+    if (tracer === undefined || !tracer.active) return
+    const nowNs = tracer.now()
+    request.trace = sampleCall(tracer, sampled, model.name, this.head, this.#waitNs || nowNs)
+    this.#waitNs = nowNs
   }
 
   end(): void {
@@ -146,8 +162,14 @@ export class StreamInfer extends Call {
     message: EncodedMessage,
     release: (() => void) | undefined,
   ): void {
+    if (from.trace !== null) this.#sending(from.trace)
     if (from.decoupled || from === this.#ordered[this.#first]) this.#send(message, release)
     else from.kept.push({ message, release })
+  }
+
+  #sending(trace: Trace): void {
+    const { tracer } = this.service
+    if (tracer !== undefined) trace.mark('GRPC_SEND_START', tracer.now())
   }
 
   #send(message: EncodedMessage, release: (() => void) | undefined): void {
@@ -166,6 +188,7 @@ export class StreamInfer extends Call {
   #settled(request: StreamInferRequest): void {
     this.#open.delete(request)
     this.head.gate?.leave(request.held)
+    if (request.trace !== null) sentCall(this.service.tracer as Tracer, request.trace)
     if (this.over) {
       if (this.#open.size === 0) this.leave()
       return

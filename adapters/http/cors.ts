@@ -6,7 +6,7 @@ export interface Cors {
   preflight(request: Request): Response
 }
 
-const METHODS = 'GET, POST, OPTIONS'
+const METHODS = 'GET, POST, DELETE, OPTIONS'
 const EXPOSED = 'Inference-Header-Content-Length, Content-Encoding, Retry-After'
 /** Seconds a browser may go by the answer. */
 const MAX_AGE = '600'

@@ -36,6 +36,7 @@ export const REQUIREMENT_OF: Readonly<Record<Operation, Requirement>> = {
   'repository-index': 'visible',
   'model-load': 'control',
   'model-unload': 'control',
+  'model-traffic': 'control',
   'system-shm-status': 'shm',
   'system-shm-register': 'shm',
   'system-shm-unregister': 'shm',

@@ -1,4 +1,5 @@
 import type { Backend, ModelSource, Peers } from '../backend/types.ts'
+import type { Caching } from '../cache/caching.ts'
 import type { ModelConfig } from '../config/types.ts'
 import { isEnsemble, loadEnsemble } from '../ensemble/load-ensemble.ts'
 import type { StepModels } from '../ensemble/types.ts'
@@ -26,12 +27,16 @@ export interface LoaderOptions {
   readonly retries: number
   /** undefined = instances run whenever they are free. */
   readonly limiter: RateLimiter | undefined
+  /** undefined = no response is kept. */
+  readonly caching: Caching | undefined
   /** Where ensembles find the models they are made of. */
   readonly models: StepModels
   /** What models may do to others by themselves. */
   readonly control: Pick<Peers, 'load' | 'unload'>
   /** Closes a model that is out of service. */
   readonly retire: (model: LoadedModel) => Promise<void>
+  /** Throws what else keeps a configuration from being served. Absent = nothing. */
+  readonly checkConfig?: ((config: ModelConfig) => void) | undefined
   /** Called in the turn in which what is served changed. */
   readonly changed: (record: ModelRecord) => void
 }
@@ -60,6 +65,7 @@ export class Loader {
    */
   async load(record: ModelRecord, plan: ModelPlan, signal: AbortSignal): Promise<void> {
     const { log } = this.#options.platform
+    this.#options.checkConfig?.(plan.config)
     const { versions, missing } = chooseVersions(
       plan.config.version_policy,
       plan.files.versions.keys(),
@@ -112,7 +118,7 @@ export class Loader {
   }
 
   #open(plan: ModelPlan, version: number, signal: AbortSignal): Promise<LoadedModel> {
-    const { platform, autoComplete, models, limiter } = this.#options
+    const { platform, autoComplete, models, limiter, caching } = this.#options
     const { clock, log } = platform
     const source = (settings: ReadonlyMap<string, string>): ModelSource => ({
       name: plan.name,
@@ -126,11 +132,19 @@ export class Loader {
       peers: this.#peers,
     })
     if (isEnsemble(plan.config)) {
-      return loadEnsemble({ source: source(new Map()), models, clock, signal })
+      return loadEnsemble({ source: source(new Map()), models, clock, caching, signal })
     }
     const backend = this.#backendOf(plan.config)
     const settings = this.#settingsOf(backend.name)
-    return loadModel({ backend, clock, autoComplete, limiter, signal, source: source(settings) })
+    return loadModel({
+      backend,
+      clock,
+      autoComplete,
+      limiter,
+      caching,
+      signal,
+      source: source(settings),
+    })
   }
 
   #swap(record: ModelRecord, versions: readonly number[], outcomes: readonly Outcome[]): void {

@@ -1,4 +1,6 @@
 import type { Backend } from '../backend/types.ts'
+import type { Caching } from '../cache/caching.ts'
+import type { ModelConfig } from '../config/types.ts'
 import { messageOf, ServerError } from '../errors.ts'
 import type { ModelStore, Platform } from '../platform.ts'
 import type { RateLimiter } from '../rate-limit/types.ts'
@@ -24,6 +26,9 @@ export interface ManagerOptions {
   readonly threads: number
   readonly retries: number
   readonly limiter: RateLimiter | undefined
+  readonly caching: Caching | undefined
+  /** Throws what else keeps a configuration from being served. Absent = nothing. */
+  readonly checkConfig?: ((config: ModelConfig) => void) | undefined
   /** Called in the turn in which what a model serves changed. */
   readonly changed: (record: ModelRecord) => void
 }

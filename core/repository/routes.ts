@@ -52,6 +52,11 @@ export class ModelRoutes {
     this.#generation++
   }
 
+  /** Has everybody look up again: something beside what serves has changed. */
+  touch(): void {
+    this.#generation++
+  }
+
   /** Routes nothing any more: the server is closing. */
   clear(): void {
     this.#routes.clear()

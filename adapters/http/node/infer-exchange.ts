@@ -13,8 +13,10 @@ import type { ServedModel } from '../../../core/server-types.ts'
 import { NO_SHARED_MEMORY } from '../../../core/shared-memory/no-shared-memory.ts'
 import type { RegionLease, RegionRef } from '../../../core/shared-memory/types.ts'
 import type { Tensor } from '../../../core/tensor.ts'
+import type { Trace, Tracer } from '../../../core/trace/types.ts'
 import type { BodyRoom } from './body.ts'
 import type { BodyPool } from './body-pool.ts'
+import { sampleExchange, sending } from './exchange-trace.ts'
 import { MEMO_HEADER_BYTES, type MemoEntry, splitId, templateFits } from './header-memo.ts'
 import type { InferRouteOptions } from './infer-route.ts'
 import type { InferTarget } from './infer-target.ts'
@@ -52,6 +54,9 @@ export class InferExchange implements ResponseSink, DeferredReply, BodyRoom, Can
   /** Bytes taken at the gate; -1 = given back. */
   #held: number
   #answer: InferResponse | ServerError | null = null
+  #trace: Trace | null = null
+  /** When the head of the request came; 0 = nobody traces. */
+  headNs = 0
 
   constructor(
     options: InferRouteOptions,
@@ -105,12 +110,27 @@ export class InferExchange implements ResponseSink, DeferredReply, BodyRoom, Can
       const forwarded = this.#options.forward?.(this.#fields) ?? null
       tailorRequest(request, this.#principal, forwarded)
       this.#request = request
+      const model = this.#model as ServedModel
+      if (model.route !== undefined) this.#route(request, model.route(request))
+      if (this.headNs !== 0) this.#trace = this.#sample(request)
       this.#submitting = true
       ;(this.#model as ServedModel).submit(request)
       this.#submitting = false
     } catch (error) {
       this.#fail(error)
     }
+  }
+
+  /** Another version may say no to what the highest one takes, and names itself in the reply. */
+  #route(request: InferRequest, model: ServedModel): void {
+    model.check(request)
+    this.#model = model
+    this.#entry = null
+  }
+
+  #sample(request: InferRequest): Trace | null {
+    const { tracer } = this.#options
+    return sampleExchange(tracer as Tracer, request, this.#target.name, this.#fields, this.headNs)
   }
 
   #decode(body: Buffer): InferRequest {
@@ -253,6 +273,7 @@ export class InferExchange implements ResponseSink, DeferredReply, BodyRoom, Can
 
   flush(): void {
     this.leave()
+    if (this.#trace !== null) sending(this.#options.tracer as Tracer, this.#trace, this.#response)
     const request = this.#request as InferRequest
     const answer = this.#answer
     if (this.#response.destroyed) {

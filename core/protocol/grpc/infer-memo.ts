@@ -86,6 +86,18 @@ export class InferMemo {
     return { request, model, outputs, emptyFinal, lease: null, memo: entry, limits }
   }
 
+  /**
+   * `bound` for the version that is to run it, where versions share the traffic of its model; `bound` itself elsewhere. To
+   * be called when the request has all that its sender and its header say. Throws what that version's check says.
+   */
+  route(bound: BoundInfer): BoundInfer {
+    const { request, outputs } = bound
+    if (bound.model.route === undefined) return bound
+    const model = bound.model.route(request)
+    model.check(request)
+    return { ...bound, model, memo: this.#responses(model, outputs) }
+  }
+
   #bindFully(read: ReadInfer, options: BindOptions): BoundInfer {
     const { server, limits, sharedMemory } = this.#options
     const { generation } = server

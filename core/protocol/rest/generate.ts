@@ -11,7 +11,7 @@ import { requestEncoding } from './content-encoding.ts'
 import { eventReply } from './event-reply.ts'
 import { parseGenerateRequest } from './generate-request.ts'
 import { encodeGenerateResponse } from './generate-response.ts'
-import { type InferContext, tailoredOptions } from './handle-infer.ts'
+import { type InferContext, routed, tailoredOptions } from './handle-infer.ts'
 import { invalid } from './json-value.ts'
 import { errorReply, jsonReply } from './replies.ts'
 import type { RouteParams } from './routes.ts'
@@ -79,8 +79,13 @@ async function readRequest(
   const body = await request.body()
   // Looked up again, and used in the same turn: a model may be replaced while the body comes.
   const model = find()
-  const options = parseGenerateRequest(body, model, limits)
-  return { model, options: tailoredOptions(context, request, principal, options) }
+  const options = tailoredOptions(
+    context,
+    request,
+    principal,
+    parseGenerateRequest(body, model, limits),
+  )
+  return { model: routed(model, options), options }
 }
 
 function isIdentity(encoding: string | undefined): boolean {

@@ -21,6 +21,7 @@ interface Route {
 const GET = ['GET']
 const POST = ['POST']
 const BOTH = ['GET', 'POST']
+const ALL = ['GET', 'POST', 'DELETE']
 
 function versioned(path: string, methods: readonly string[], operation: RestOperation): Route[] {
   return [
@@ -55,6 +56,7 @@ export const ROUTES: readonly Route[] = [
     methods: BOTH,
     operation: 'trace-setting',
   },
+  { path: '/v2/models/:model/traffic', methods: ALL, operation: 'model-traffic' },
   ...versioned('', GET, 'model-metadata'),
   { path: '/v2', methods: GET, operation: 'server-metadata' },
   { path: '/v2/health/live', methods: GET, operation: 'server-live' },

@@ -46,7 +46,7 @@ test('a page of an allowed origin may ask and read the length of the header, als
   expect(asked.status).toBe(204)
   expect(asked.headers).toMatchObject({
     'access-control-allow-origin': ORIGIN,
-    'access-control-allow-methods': 'GET, POST, OPTIONS',
+    'access-control-allow-methods': 'GET, POST, DELETE, OPTIONS',
     'access-control-allow-headers': 'authorization, x-door',
     vary: 'Origin',
   })
