@@ -8,10 +8,18 @@ import { type CallStatus, Status } from './types.ts'
 export const PREFIX_BYTES = 5
 /** A message up to this size gets its whole buffer at once; beyond it memory follows what really arrives. */
 const EAGER_BYTES: number = 8 * 1024 * 1024
+/** Of a message that has only been announced this much is counted at the gate; the rest as it comes. */
+const ANNOUNCED_BYTES: number = 1024 * 1024
+/** Chunks below this that nobody reads yet are copied, so that none of them keeps the memory that it came in. */
+const CRUMB_BYTES = 4 * 1024
+/** Memory for such chunks. */
+const CRUMBS_BYTES: number = 16 * 1024
 /** What a client may send ahead of a message whose length is known, beyond the stream's own window. */
 const GRANT_BYTES: number = 1024 * 1024
 /** Credit is handed back in steps of at least this; well below any stream's window. */
 const CREDIT_STEP: number = 16 * 1024
+
+const NOTHING = new Uint8Array(0)
 
 export interface MessageSink {
   /** One whole message, expanded. `held` bytes were taken at the gate with it, to be given back with `leave(held)`. */
@@ -72,6 +80,9 @@ export class MessageReader {
   /** Bytes read that no credit was given for yet. */
   #owed = 0
   #backlog: Uint8Array[] = []
+  /** Memory of the last chunks of the backlog, if they were small. */
+  #crumbs: Uint8Array = NOTHING
+  #crumbsUsed = 0
   #inflating: { stop(): number } | null = null
   #paused = false
   #busy = false
@@ -100,9 +111,29 @@ export class MessageReader {
 
   push(chunk: Uint8Array, end: boolean): void {
     if (this.#closed) return
-    if (chunk.length > 0) this.#backlog.push(chunk)
+    if (this.#stopped && chunk.length < CRUMB_BYTES) this.#addCrumb(chunk)
+    else if (chunk.length > 0) this.#backlog.push(chunk)
     if (end) this.#ended = true
     this.#run()
+  }
+
+  #addCrumb(chunk: Uint8Array): void {
+    const backlog = this.#backlog
+    const last = backlog[backlog.length - 1]
+    let start = 0
+    if (
+      last?.buffer === this.#crumbs.buffer &&
+      this.#crumbsUsed + chunk.length <= this.#crumbs.length
+    ) {
+      start = last.byteOffset
+      backlog.pop()
+    } else {
+      this.#crumbs = new Uint8Array(CRUMBS_BYTES)
+      this.#crumbsUsed = 0
+    }
+    this.#crumbs.set(chunk, this.#crumbsUsed)
+    this.#crumbsUsed += chunk.length
+    backlog.push(this.#crumbs.subarray(start, this.#crumbsUsed))
   }
 
   /** Nothing of a message waits for the rest of it, or nothing is read now: the client need not send. */
@@ -172,6 +203,7 @@ export class MessageReader {
     const missing = this.#length - this.#filled
     const piece = at === 0 && chunk.length <= missing ? chunk : chunk.subarray(at, at + missing)
     at += piece.length
+    if (!this.#count(this.#filled + piece.length)) return at
     this.#account(at, piece.length)
     if (this.#body === null && piece.length === this.#length) {
       this.#deliver(piece)
@@ -198,14 +230,33 @@ export class MessageReader {
       this.#fail(tooLarge(length, maxBytes))
       return false
     }
-    const refusal = this.#gate?.enter(length) ?? null
+    // One that does not fit now is refused before it comes; but whoever only announces one takes the room from nobody.
+    const held = length <= following ? length : Math.min(length, ANNOUNCED_BYTES)
+    let refusal = this.#gate?.enter(length) ?? null
+    if (refusal === null && held < length) {
+      this.#gate?.leave(length)
+      refusal = this.#gate?.enter(held) ?? null
+    }
     if (refusal !== null) {
       this.#fail(statusOf(refusal))
       return false
     }
-    this.#held = length
+    this.#held = held
     this.#filled = 0
     if (length > following && !this.#ended) this.#grant(length - following)
+    return true
+  }
+
+  /** Counts `bytes` of the message, and some that follow them; false when the call failed. */
+  #count(bytes: number): boolean {
+    if (bytes <= this.#held) return true
+    const more = Math.min(this.#length, Math.max(bytes, this.#held * 2)) - this.#held
+    const refusal = this.#gate?.grow(more) ?? null
+    if (refusal !== null) {
+      this.#fail(statusOf(refusal))
+      return false
+    }
+    this.#held += more
     return true
   }
 

@@ -8,6 +8,7 @@ import { forwardHeaders } from '../../../core/access/forward-headers.ts'
 import { restrictedAccess } from '../../../core/access/restrictions.ts'
 import type { Access, AccessRefusal } from '../../../core/access/types.ts'
 import { ServerError } from '../../../core/errors.ts'
+import { OverloadGate } from '../../../core/overload/gate.ts'
 import type { Gate } from '../../../core/overload/types.ts'
 import { echoRequest, framed, inferBytes, RawClient } from '../../helpers/grpc-client.ts'
 import { type RawOutcome, rawCall, rawSession } from '../../helpers/raw-grpc.ts'
@@ -280,6 +281,52 @@ describe('the memory gate', () => {
     expect(await taken).toMatchObject(is(0))
     expect(await inflated).toMatchObject(is(0))
     await until(() => gate.places === 0)
+    expect(gate.bytes).toBe(0)
+  })
+})
+
+describe('a message that is announced and does not come', () => {
+  const MIB = 1024 * 1024
+
+  it('takes little of the memory that others may have, and what comes of it is counted', async () => {
+    const gate = new OverloadGate({ memoryBudget: 64 * MIB })
+    await start({ grpc: { gates: gate } })
+    const open = (length: number, body: Uint8Array) => {
+      const call = session.request({
+        ':method': 'POST',
+        ':path': INFER_PATH,
+        'content-type': 'application/grpc',
+      })
+      call.on('error', () => {})
+      call.write(Buffer.concat([framed(new Uint8Array(0), 0, length), body]))
+      return call
+    }
+    const idle = Array.from({ length: 20 }, () => open(40 * MIB, new Uint8Array(10)))
+    await until(() => gate.inflight === 20)
+    expect(gate.bytes).toBeLessThanOrEqual(20 * MIB)
+    client = new RawClient(serving.target)
+    expect((await client.infer(echoRequest([1]))).code).toBe(status.OK)
+
+    const busy = open(30 * MIB, Buffer.alloc(10 * MIB))
+    await until(() => gate.bytes >= 30 * MIB)
+    // More than there is in all: refused before it comes, and told so.
+    expect(await call([framed(new Uint8Array(0), 0, 65 * MIB)], {}, false)).toMatchObject(
+      is(status.UNAVAILABLE),
+    )
+    for (const one of [...idle, busy]) one.close()
+    await until(() => gate.inflight === 0)
+    expect(gate.bytes).toBe(0)
+  })
+
+  it('is refused on its way when the memory is gone meanwhile', async () => {
+    const gate = new OverloadGate({ memoryBudget: 20 * MIB })
+    await start({ grpc: { gates: gate } })
+    const half = Buffer.concat([framed(new Uint8Array(0), 0, 16 * MIB), Buffer.alloc(9 * MIB)])
+    const refused = await Promise.any([call([half], {}, false), call([half], {}, false)])
+    expect(refused).toMatchObject(is(status.UNAVAILABLE))
+    expect([gate.shed.memory, gate.inflight]).toEqual([1, 1])
+    session.destroy()
+    await until(() => gate.inflight === 0)
     expect(gate.bytes).toBe(0)
   })
 })
