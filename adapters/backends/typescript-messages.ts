@@ -17,6 +17,8 @@ export type WireParameters = ReadonlyMap<string, ParameterValue> | null
 export interface WireError {
   readonly code: ErrorCode
   readonly message: string
+  /** It was not meant as an answer. */
+  readonly thrown?: boolean
 }
 
 export interface WireRequest {

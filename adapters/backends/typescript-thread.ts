@@ -27,7 +27,7 @@ export interface ThreadOptions {
 
 /** A worker with one instance of a model. */
 export class ModelThread {
-  user: ThreadUser | null = null
+  #user: ThreadUser | null = null
   readonly #worker: Worker
   readonly #clock: Clock
   #waiting: ((reply: FromWorker | string) => void) | null = null
@@ -60,12 +60,14 @@ export class ModelThread {
       late = true
       stop()
     })
+    this.#worker.ref()
     const reply = await new Promise<FromWorker | string>((resolve) => {
       this.#waiting = resolve
       if (this.#gone !== null) this.#answer(this.#gone)
       else this.post(message)
     })
     cancel()
+    this.#worker.unref()
     signal?.removeEventListener('abort', stop)
     signal?.throwIfAborted()
     if (late) {
@@ -77,13 +79,20 @@ export class ModelThread {
     throw new ServerError(code, `${what}: ${reason}`)
   }
 
+  /** Whoever hears of messages from now on. */
+  attach(user: ThreadUser): void {
+    const gone = this.#gone
+    if (gone === null) this.#user = user
+    else queueMicrotask(() => user.gone(gone))
+  }
+
   post(message: ToWorker, transfer: readonly ArrayBuffer[] = []): void {
     this.#worker.postMessage(message, transfer)
   }
 
   /** Ends it at once; its user hears nothing of it. Idempotent. */
   async close(): Promise<void> {
-    this.user = null
+    this.#user = null
     this.#lost('it was closed')
     await this.#worker.terminate()
   }
@@ -97,7 +106,7 @@ export class ModelThread {
         this.#answer(message)
         break
       default:
-        this.user?.message(message)
+        this.#user?.message(message)
     }
   }
 
@@ -111,8 +120,8 @@ export class ModelThread {
     if (this.#gone !== null) return
     this.#gone = reason
     this.#answer(reason)
-    const user = this.user
-    this.user = null
+    const user = this.#user
+    this.#user = null
     user?.gone(reason)
   }
 }

@@ -8,6 +8,7 @@ import { DEFAULT_PROTOCOL_LIMITS } from '../../../core/protocol/limits.ts'
 import { createServer, type Server } from '../../../core/server.ts'
 import { keyFile } from '../../access/key-file.ts'
 import { onnxBackend } from '../../backends/onnx.ts'
+import { typescriptBackend } from '../../backends/typescript.ts'
 import type { ServeOptions } from '../../cli/options.ts'
 import type { ServerParts } from '../../cli/run.ts'
 import { controlMethods } from '../../grpc/control/control-methods.ts'
@@ -40,7 +41,15 @@ export async function composeDev(setup: {
   const server: Server = await createServer({
     platform,
     stores: repositories.map((root) => diskStore({ root })),
-    backends: [onnxBackend({ clock }), identityBackend({ clock }), repeatBackend({ clock })],
+    backends: [
+      onnxBackend({ clock }),
+      identityBackend({ clock }),
+      repeatBackend({ clock }),
+      typescriptBackend({
+        clock,
+        worker: { url: new URL('../../backends/typescript-worker.ts', import.meta.url) },
+      }),
+    ],
     options,
   })
   const { inferStream } = http
@@ -53,7 +62,7 @@ export async function composeDev(setup: {
     parts: {
       log,
       repositories,
-      backendNames: ['identity', 'onnxruntime', 'repeat'],
+      backendNames: ['identity', 'onnxruntime', 'repeat', 'typescript'],
       createServer: () => Promise.resolve(server),
       startGrpc: () => {
         const { address, port, compression, maxMessageBytes } = grpc

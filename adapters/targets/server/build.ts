@@ -1,7 +1,7 @@
 /** How the bundle of this target is made; `infra/build.ts` reads it. */
 export const build = {
-  // Node, Linux, macOS and Windows alike; the two libraries with native parts stay outside the bundle.
-  external: ['koffi', 'onnxruntime-node'],
+  // Node, Linux, macOS and Windows alike; the libraries with native parts stay outside the bundle.
+  external: ['koffi', 'onnxruntime-node', 'esbuild'],
   bundles: [
     {
       format: 'cjs',
@@ -16,6 +16,8 @@ export const build = {
         server: 'server.ts',
         // What `--onnx-runtime=node` runs in its threads.
         'onnx-node-worker': '../../backends/onnx-node-worker.ts',
+        // What instances of models in TypeScript run in.
+        'typescript-worker': '../../backends/typescript-worker.ts',
       },
       leave: {},
       shebang: false,

@@ -1,0 +1,179 @@
+import type {
+  Batch,
+  BatchDone,
+  BatchResult,
+  DecoupledAnswers,
+  ExecutionMarks,
+} from '../../core/backend/types.ts'
+import { ServerError } from '../../core/errors.ts'
+import type { InferRequest } from '../../core/infer.ts'
+import type { Clock } from '../../core/platform.ts'
+import type { FromWorker, WireRequest } from './typescript-messages.ts'
+import { answerOf, resultOf } from './typescript-results.ts'
+import type { ModelThread } from './typescript-thread.ts'
+import { packAligned } from './typescript-wire.ts'
+
+export interface ExecutionOptions {
+  readonly run: number
+  readonly batch: Batch
+  readonly marks: ExecutionMarks
+  /** null where the model is not decoupled. */
+  readonly answers: DecoupledAnswers | null
+  readonly clock: Clock
+  readonly model: string
+  /** Called once. */
+  readonly done: BatchDone
+}
+
+/** One batch on its way through a worker. */
+export class Execution {
+  /** Ends it where it takes too long. */
+  readonly patience: Patience
+  readonly #options: ExecutionOptions
+  /** The batch's requests: its record may be used again before a late answer comes. */
+  readonly #requests: readonly InferRequest[]
+  #sent = false
+  #ended = false
+
+  constructor(options: ExecutionOptions) {
+    this.#options = options
+    this.#requests = [...options.batch.requests]
+    this.patience = new Patience(options.clock)
+  }
+
+  send(thread: ModelThread, timeoutMs: number, late: () => void): void {
+    const { run, answers, marks, clock } = this.#options
+    const requests = this.#requests
+    const { groups, buffer } = packAligned(requests.map(({ inputs }) => inputs))
+    const wire = requests.map((request, i): WireRequest => {
+      const { id, outputs, parameters, priority, timeoutUs, batchSize } = request
+      const { sequenceId, sequenceStart, sequenceEnd } = request
+      return {
+        id,
+        inputs: groups[i] ?? [],
+        outputs,
+        parameters,
+        priority,
+        timeoutUs,
+        sequenceId,
+        sequenceStart,
+        sequenceEnd,
+        batchSize,
+      }
+    })
+    this.#sent = true
+    thread.post({ kind: 'run', run, decoupled: answers !== null, requests: wire, buffer }, [buffer])
+    marks.inputEndNs = clock.now()
+    this.patience.end()
+    if (timeoutMs > 0) this.patience.start(timeoutMs, late)
+    for (const request of requests) if (request.cancelled) this.cancel(request, thread)
+  }
+
+  receive(message: Extract<FromWorker, { kind: 'ran' | 'sent' }>, thread: ModelThread): void {
+    const { run, answers, model } = this.#options
+    if (message.run !== run) return
+    if (message.kind === 'ran') {
+      const { answers: given, buffer } = message
+      const requests = this.#requests
+      this.end(answers === null ? resultOf({ answers: given, requests, buffer, model }) : NOTHING)
+      return
+    }
+    const { index, answer, final, buffer } = message
+    this.patience.renew()
+    answers?.send(index, answer === null ? null : answerOf(answer, buffer, model), final)
+    if (!final) this.#credit(index, thread)
+  }
+
+  /** Ends the batch. Idempotent. */
+  end(result: BatchResult | ServerError): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.patience.end()
+    this.#options.marks.outputStartNs = this.#options.clock.now()
+    this.#options.done(result)
+  }
+
+  cancelAll(thread: ModelThread | null): void {
+    for (const request of this.#requests) this.cancel(request, thread)
+  }
+
+  cancel(request: InferRequest, thread: ModelThread | null): void {
+    const { run } = this.#options
+    const index = this.#requests.indexOf(request)
+    if (index < 0) return
+    if (this.#sent) {
+      thread?.post({ kind: 'cancel', run, index })
+      this.patience.resume()
+    } else if (this.#requests.every(({ cancelled }) => cancelled)) this.end(cancelled())
+  }
+
+  /** Whose request it is; undefined = none of this batch. */
+  ownerOf(run: number, index: number): string | undefined {
+    return run === this.#options.run ? this.#requests[index]?.owner : undefined
+  }
+
+  /** The model may send one more, as soon as the client takes them. */
+  #credit(index: number, thread: ModelThread): void {
+    const { run } = this.#options
+    const request = this.#requests[index] as InferRequest
+    if (!request.congested || request.settled) {
+      thread.post({ kind: 'credit', run, index })
+      return
+    }
+    // A client that is slow is not the model's fault.
+    this.patience.pause()
+    const before = request.onWritable
+    request.onWritable = () => {
+      before?.()
+      this.patience.resume()
+      thread.post({ kind: 'credit', run, index })
+    }
+  }
+}
+
+const NOTHING: BatchResult = { outputs: [] }
+
+function cancelled(): ServerError {
+  return new ServerError('CANCELLED', 'request cancelled while executing')
+}
+
+/** A deadline that can be put off. */
+export class Patience {
+  readonly #clock: Clock
+  #ms = 0
+  #late: (() => void) | null = null
+  #stop: (() => void) | null = null
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  start(ms: number, late: () => void): void {
+    this.#ms = ms
+    this.#late = late
+    this.renew()
+  }
+
+  /** Counts from now. */
+  renew(): void {
+    this.#stop?.()
+    this.#stop = null
+    const late = this.#late
+    if (late !== null) this.#stop = this.#clock.after(this.#ms * 1e6, late)
+  }
+
+  pause(): void {
+    this.#stop?.()
+    this.#stop = null
+  }
+
+  /** Counts from now where it was paused. */
+  resume(): void {
+    if (this.#stop === null) this.renew()
+  }
+
+  end(): void {
+    this.pause()
+    this.#late = null
+  }
+}
