@@ -26,6 +26,8 @@ export interface ServeOptions {
   readonly onnxRuntime: 'ffi' | 'node'
   /** undefined = off. */
   readonly rateLimit: { readonly resources: readonly RateResource[] } | undefined
+  /** Versions of a model may share its requests. */
+  readonly modelTraffic: boolean
   readonly http: HttpFlags
   readonly grpc: GrpcFlags
   readonly metrics: MetricsFlags

@@ -78,6 +78,7 @@ export function serveOptions(values: FlagValues): {
       read.string('rate-limit') === 'execution_count'
         ? { resources: read.list('rate-limit-resource').map(rateResource) }
         : undefined,
+    modelTraffic: read.boolean('model-traffic'),
     http: httpFlags(read),
     grpc: grpcFlags(read),
     metrics: metricsFlags(read, config),
