@@ -156,7 +156,9 @@ export function createCachedScheduler(options: CachedSchedulerOptions): Schedule
     submit(request) {
       const atNs = clock.now()
       if (!admit(request, atNs, drain.draining, stats)) return
-      const owned = identity()
+      // A step of a sequence answers to more than itself.
+      const alone = request.sequenceId === 0n || request.sequenceId === ''
+      const owned = alone ? identity() : null
       if (owned === null) {
         inner.submit(request)
         return

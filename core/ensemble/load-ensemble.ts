@@ -1,4 +1,5 @@
 import type { BackendModel, ModelSource } from '../backend/types.ts'
+import type { Caching } from '../cache/caching.ts'
 import { normalizeConfig } from '../config/normalize.ts'
 import type { ModelConfig } from '../config/types.ts'
 import { validateConfig } from '../config/validate.ts'
@@ -11,6 +12,7 @@ import type { Clock } from '../platform.ts'
 import { FirstResponseHistogram, ModelStats } from '../stats.ts'
 import { checkEnsemble } from './check.ts'
 import { createGraph } from './graph.ts'
+import { ensembleIdentity } from './identity.ts'
 import { createEnsembleScheduler } from './scheduler.ts'
 import type { StepModels } from './types.ts'
 
@@ -18,6 +20,8 @@ export interface LoadEnsembleOptions {
   readonly source: ModelSource
   readonly models: StepModels
   readonly clock: Clock
+  /** Absent = no response is kept, whatever the config says. */
+  readonly caching?: Caching | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -28,12 +32,13 @@ export function isEnsemble(config: ModelConfig): boolean {
 
 /** Loads one version of an ensemble, whose composing models serve already. Throws the reason. */
 export async function loadEnsemble(options: LoadEnsembleOptions): Promise<LoadedModel> {
-  const { source, models, clock, signal } = options
+  const { source, models, clock, caching, signal } = options
   const startNs = clock.now()
   const modelName = source.name
   const given = normalizeConfig(source.config, { modelName })
   validateConfig(given, { modelName })
   const own = await readLabels(source, given, signal)
+  const digest = await caching?.identify({ source, config: given, signal })
   // In one turn from here: the composing models stay as they are while they are looked at.
   const decoupled = checkEnsemble({
     config: given,
@@ -43,18 +48,21 @@ export async function loadEnsemble(options: LoadEnsembleOptions): Promise<Loaded
   const stats = new ModelStats()
   if (decoupled) stats.firstResponse = new FirstResponseHistogram(firstResponseBuckets(config))
   const scheduler = createEnsembleScheduler({ config, models, stats, clock, log: source.log })
+  const identity =
+    digest === undefined ? () => null : ensembleIdentity(digest, createGraph(config), models)
   stats.loadSeconds = (clock.now() - startNs) / 1e9
   return new LoadedModel({
     name: modelName,
     version: source.version,
     config,
     check: createRequestCheck(config, modelName, source.version),
-    scheduler,
+    scheduler: caching?.schedule(scheduler, { source, config, identity, stats }) ?? scheduler,
     instances: [],
     backendModel: NO_BACKEND,
     labels: ensembleLabels(config, own, models),
     stats,
     clock,
+    identity,
     runnable: () => scheduler.runnable,
   })
 }

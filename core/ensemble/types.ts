@@ -8,6 +8,8 @@ export interface StepModel extends ServedModel {
    */
   hold(): void
   drop(): void
+  /** What its answers belong to just now, in the response cache; null or absent = nobody can tell. */
+  identity?(): string | null
 }
 
 /** Where ensembles find the models of their steps. */

@@ -1,4 +1,5 @@
 import type { Backend, BackendModel, Instance, ModelSource } from '../backend/types.ts'
+import type { Caching } from '../cache/caching.ts'
 import { completeConfig, DEFAULT_MAX_BATCH_SIZE } from '../config/autocomplete.ts'
 import { checkConfigAgainstIo } from '../config/check-io.ts'
 import { normalizeConfig } from '../config/normalize.ts'
@@ -28,6 +29,8 @@ export interface LoadModelOptions {
   readonly autoComplete: boolean
   /** Absent = every instance runs whenever it is free. */
   readonly limiter?: RateLimiter | undefined
+  /** Absent = no response is kept, whatever the config says. */
+  readonly caching?: Caching | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -36,7 +39,7 @@ export interface LoadModelOptions {
  * it, instances are made and warmed up. What was opened is closed again when a later step fails. Throws the reason.
  */
 export async function loadModel(options: LoadModelOptions): Promise<LoadedModel> {
-  const { source, backend, clock, signal } = options
+  const { source, backend, clock, caching, signal } = options
   const startNs = clock.now()
   const backendModel = await backend.load(source, signal)
   const instances: Instance[] = []
@@ -46,6 +49,7 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
     const config = finishConfig(options, backendModel)
     const labels = await readLabels(source, config, signal)
     const initialStates = await readInitialStates({ config, source, signal })
+    const identity = (await caching?.identify({ source, config, signal })) ?? null
     const check = createRequestCheck(config, source.name, source.version)
     const planned = planInstances(config, backend)
     // Settled, not raced: every instance that was made must be known before any is closed.
@@ -68,6 +72,9 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
       version: source.version,
       initialStates,
     })
+    if (caching !== undefined) {
+      scheduler = caching.schedule(scheduler, { source, config, identity: () => identity, stats })
+    }
     const samples = await warmupSamples({
       config,
       source,
@@ -87,6 +94,7 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
       labels,
       stats,
       clock,
+      identity: () => identity,
       ...runnableOf(instances),
     })
   } catch (error) {

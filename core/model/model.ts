@@ -24,6 +24,8 @@ export interface LoadedModelOptions {
   readonly clock: Clock
   /** What else has to be there before requests can run; absent = nothing. */
   readonly runnable?: () => boolean
+  /** What its answers belong to, in the response cache. Default: nobody can tell. */
+  readonly identity?: () => string | null
 }
 
 /** One loaded version of a model: owns its scheduler, its instances and what the backend loaded. */
@@ -36,6 +38,7 @@ export class LoadedModel implements ServedModel {
   readonly stats: ModelStats
   readonly checksContent: boolean
   readonly check: (request: InferRequest) => void
+  readonly identity: () => string | null
   readonly #scheduler: Scheduler
   readonly #instances: readonly Instance[]
   readonly #backendModel: BackendModel
@@ -64,6 +67,7 @@ export class LoadedModel implements ServedModel {
     this.#labels = options.labels
     this.#clock = options.clock
     this.#runnable = options.runnable ?? null
+    this.identity = options.identity ?? (() => null)
   }
 
   get pending(): number {
@@ -106,6 +110,7 @@ export class LoadedModel implements ServedModel {
   }
 
   submit(request: InferRequest): void {
+    if (request.trace !== null) request.trace.begin(request, this)
     if (this.#closed) {
       request.respond(
         new ServerError(

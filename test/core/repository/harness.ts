@@ -1,3 +1,4 @@
+import type { ResponseCache } from '../../../core/cache/types.ts'
 import { ServerError } from '../../../core/errors.ts'
 import { InferRequest, type InferResponse } from '../../../core/infer.ts'
 import type { Log, ModelStore } from '../../../core/platform.ts'
@@ -117,6 +118,7 @@ export async function startServer(setup: {
   /** In place of memory stores over `repositories`. */
   readonly stores?: readonly ModelStore[]
   readonly clock?: FakeClock
+  readonly cache?: ResponseCache
 }): Promise<Harness> {
   const clock = setup.clock ?? createTurnClock()
   const log = createMemoryLog()
@@ -127,6 +129,7 @@ export async function startServer(setup: {
       setup.stores ??
       setup.repositories.map(({ files }, i) => fileMapStore({ root: `root${i}`, files })),
     backends: [backend],
+    cache: setup.cache,
     ...(setup.options === undefined ? {} : { options: setup.options }),
   })
   return { server, clock, log, backend }

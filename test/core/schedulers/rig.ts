@@ -57,6 +57,14 @@ export interface RigOptions extends FakeInstanceOptions {
   readonly config?: ModelConfig
   readonly count?: number
   readonly delayUntilQueued?: number
+  /** What stands before the scheduler. Default nothing. */
+  readonly wrap?: (inner: Scheduler, tools: RigTools) => Scheduler
+}
+
+export interface RigTools {
+  readonly clock: FakeClock
+  readonly stats: ModelStats
+  readonly log: Log
 }
 
 export const IDENTITY: ModelConfig = {
@@ -91,7 +99,7 @@ export function createRig(options: RigOptions = {}): Rig {
     return instance
   })
   const order: string[] = []
-  const scheduler = createScheduler({
+  const inner = createScheduler({
     config: { ...IDENTITY, ...options.config },
     instances,
     stats,
@@ -101,6 +109,7 @@ export function createRig(options: RigOptions = {}): Rig {
     version: 1,
     delayUntilQueued: options.delayUntilQueued ?? 0,
   })
+  const scheduler = options.wrap?.(inner, { clock, stats, log }) ?? inner
   return {
     clock,
     stats,
