@@ -18,6 +18,24 @@ export interface InferResponse {
   readonly release?: () => void
 }
 
+/** The model that a traced request runs on. */
+export interface TracedModel {
+  readonly name: string
+  readonly version: number
+}
+
+/** Hears of the steps of one request that is traced. Never throws. Times are `Clock.now()`. */
+export interface RequestTrace {
+  /** The request came to its model. */
+  begin(request: InferRequest, model: TracedModel): void
+  /** Its execution is over. `inputEndNs` and `outputStartNs` 0 = the backend did not say. */
+  executed(startNs: number, inputEndNs: number, outputStartNs: number, endNs: number): void
+  /** See {@link ResponseSink.answer}. */
+  answered(request: InferRequest, answer: InferResponse | ServerError | null, final: boolean): void
+  /** For a request that is made on behalf of this one. */
+  child(): RequestTrace
+}
+
 /** What a front end hands over; everything that is absent takes Triton's default. */
 export interface InferRequestOptions {
   /** '' = none. */
@@ -37,6 +55,8 @@ export interface InferRequestOptions {
   readonly sequenceEnd?: boolean
   /** Id of the principal that sent it; '' = anybody. */
   readonly owner?: string
+  /** Default null: the request is not traced. */
+  readonly trace?: RequestTrace | null
 }
 
 /** Receives every answer to one request: exactly one final call, whatever happens. */
@@ -88,6 +108,8 @@ export class InferRequest {
   onWritable: (() => void) | null = null
   /** Answers are kept back for the sake of their order: whoever makes them had better wait. */
   heldBack = false
+  /** null = it is not traced. */
+  trace: RequestTrace | null
   readonly sink: ResponseSink
 
   constructor(options: InferRequestOptions, sink: ResponseSink) {
@@ -101,6 +123,7 @@ export class InferRequest {
     this.sequenceStart = options.sequenceStart ?? false
     this.sequenceEnd = options.sequenceEnd ?? false
     this.owner = options.owner ?? ''
+    this.trace = options.trace ?? null
     this.sink = sink
   }
 
@@ -116,6 +139,7 @@ export class InferRequest {
         onSettled(this, answer)
       }
     }
+    if (this.trace !== null) this.trace.answered(this, answer, final)
     this.sink.answer(this, answer, final)
   }
 

@@ -1,5 +1,5 @@
 import type { ServerError } from '../errors.ts'
-import { InferRequest, type InferResponse, type ResponseSink } from '../infer.ts'
+import { InferRequest, type InferResponse, type RequestTrace, type ResponseSink } from '../infer.ts'
 
 /** A request of a flight, and when it came. */
 export interface Member {
@@ -64,6 +64,7 @@ export class Flight implements ResponseSink {
     run.batchSize = request.batchSize
     run.startNs = request.startNs
     run.composing = request.composing
+    if (request.trace !== null) run.trace = executionOnly(request.trace)
     this.run = run
     return run
   }
@@ -73,4 +74,15 @@ export class Flight implements ResponseSink {
   }
 
   readonly #onCancel = (request: InferRequest): void => this.#owner.left(this, request)
+}
+
+/** That it came and was answered is told by the request itself. */
+function executionOnly(trace: RequestTrace): RequestTrace {
+  return {
+    begin() {},
+    executed: (startNs, inputEndNs, outputStartNs, endNs) =>
+      trace.executed(startNs, inputEndNs, outputStartNs, endNs),
+    answered() {},
+    child: () => trace.child(),
+  }
 }

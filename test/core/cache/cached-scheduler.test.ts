@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { localCache } from '../../../core/cache/local-cache.ts'
 import { ServerError } from '../../../core/errors.ts'
+import type { RequestTrace } from '../../../core/infer.ts'
 import { createCachedRig, remoteCache } from './cached-rig.ts'
 
 const WINDOW = {
@@ -339,4 +340,19 @@ it('a model whose inputs come back as its outputs is no danger to those who wait
   instances[0]?.finish()
   expect(second.values).toEqual([7])
   expect(send('c', { value: 7 }).values).toEqual([7])
+})
+
+it('a traced request hears once that it ran and once that it was answered', () => {
+  const heard: string[] = []
+  const trace: RequestTrace = {
+    begin: () => void heard.push('begin'),
+    executed: () => void heard.push('executed'),
+    answered: (request) => void heard.push(`answered ${request.id}`),
+    child: () => trace,
+  }
+  const { send } = createCachedRig()
+  send('a', { trace })
+  expect(heard).toEqual(['executed', 'answered a'])
+  send('b', { trace })
+  expect(heard.slice(2)).toEqual(['answered b'])
 })

@@ -102,7 +102,9 @@ it('the hash of a Node platform is SHA-256', () => {
 describe('the portable hash', () => {
   it('is the same in every process', () => {
     const hex = Buffer.from(portableHash(new TextEncoder().encode('nereid')), 'binary')
-    expect(hex.toString('hex')).toMatchInlineSnapshot(`"b4d406dc314f4159d95e15a84219b34602507b9086ddea49f02861f0a6145eaf"`)
+    expect(hex.toString('hex')).toMatchInlineSnapshot(
+      `"b4d406dc314f4159d95e15a84219b34602507b9086ddea49f02861f0a6145eaf"`,
+    )
   })
 
   it('tells apart what differs in one bit or in length', () => {
