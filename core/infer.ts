@@ -104,7 +104,10 @@ export class InferRequest {
     null
   /** Where the times of this request's execution are added up: set on the steps of an ensemble request. */
   composing: ComputeTimes | null = null
-  /** Set by a producer of many answers that found the request {@link congested}; the sink calls it when it is not any more. */
+  /**
+   * Set by a producer of many answers that found the request {@link congested}, or once and for all; the sink calls it, perhaps
+   * for nothing, when it is not any more or nobody listens.
+   */
   onWritable: (() => void) | null = null
   /** Answers are kept back for the sake of their order: whoever makes them had better wait. */
   heldBack = false

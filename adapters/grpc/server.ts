@@ -6,6 +6,7 @@ import { InferMemo } from '../../core/protocol/grpc/infer-memo.ts'
 import type { ProtocolLimits } from '../../core/protocol/limits.ts'
 import type { InferenceServer } from '../../core/server-types.ts'
 import type { SharedMemory } from '../../core/shared-memory/types.ts'
+import type { Tracer } from '../../core/trace/types.ts'
 import type {
   Http2Limits,
   KeepaliveOptions,
@@ -47,6 +48,8 @@ export interface GrpcOptions {
   readonly access?: Access | undefined
   /** Absent = nothing is counted and nothing shed. */
   readonly gates?: Gates | undefined
+  /** Absent = nothing is traced. */
+  readonly tracer?: Tracer | undefined
   /** null = clients cannot register regions. */
   readonly sharedMemory?: SharedMemory | null
   /** Metadata that become request parameters; absent = none. */
@@ -83,6 +86,7 @@ export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
     access: options.access,
     log,
     deadlines,
+    tracer: options.tracer,
     memo: new InferMemo({ server, limits, sharedMemory: options.sharedMemory ?? null }),
     reader: {
       maxBytes: options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES,
@@ -156,6 +160,13 @@ function openCall(
   return call
 }
 
+function newInferCall(service: Service, stream: ServerStream, head: CallHead): InferCall {
+  const call = new InferCall(service, stream, head)
+  const { tracer } = service
+  if (tracer?.active === true) call.headNs = tracer.now()
+  return call
+}
+
 function makeCall(service: Service, stream: ServerStream, head: CallHead): StreamHandler {
   const { route } = head
   if (route === null) {
@@ -167,7 +178,7 @@ function makeCall(service: Service, stream: ServerStream, head: CallHead): Strea
   }
   switch (route.kind) {
     case 'infer':
-      return new InferCall(service, stream, head)
+      return newInferCall(service, stream, head)
     case 'stream-infer':
       return new StreamInfer(service, stream, head)
     case 'unary':

@@ -1,6 +1,7 @@
 import type { Access } from '../../core/access/types.ts'
 import type { Log } from '../../core/platform.ts'
 import type { InferMemo } from '../../core/protocol/grpc/infer-memo.ts'
+import type { Tracer } from '../../core/trace/types.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { ReaderOptions } from './message-reader.ts'
 import type { Responses } from './responses.ts'
@@ -10,10 +11,12 @@ export interface Service {
   readonly access: Access | undefined
   readonly log: Log
   readonly deadlines: Deadlines
+  /** Absent = nothing is traced. */
+  readonly tracer: Tracer | undefined
   readonly memo: InferMemo
   readonly reader: ReaderOptions
   readonly responses: Responses
-  /** Streams of inference that are open: they are told when the server closes. */
+  /** Streams that are open: they are told when the server closes. */
   readonly streams: Set<{ drain(): void }>
   /** The shutdown began: no more inference. */
   closing: boolean

@@ -3,6 +3,7 @@ import type { InferRequest, InferResponse, ResponseSink } from '../../core/infer
 import { encodeStreamError, encodeStreamResponse } from '../../core/protocol/grpc/encode-infer.ts'
 import type { BoundInfer, ReadInfer } from '../../core/protocol/grpc/infer-memo.ts'
 import type { EncodedMessage } from '../../core/protocol/grpc/types.ts'
+import type { Trace } from '../../core/trace/types.ts'
 import { PREFIX_BYTES } from './message-reader.ts'
 
 /** One message of the client, as the stream it came by sees it. */
@@ -39,6 +40,8 @@ export class StreamInferRequest implements ResponseSink {
   /** While it is handed over: what fails then never ran. */
   submitting = false
   kept: Kept[] = []
+  /** null = it is not traced. */
+  trace: Trace | null = null
   readonly #stream: StreamOfRequests
 
   constructor(stream: StreamOfRequests, read: ReadInfer, held: number) {

@@ -18,6 +18,8 @@ export interface AppOptions {
   readonly access?: RestOptions['access']
   /** See {@link RestOptions.gates}. */
   readonly gates?: RestOptions['gates']
+  /** See {@link RestOptions.tracer}. */
+  readonly tracer?: RestOptions['tracer']
   /** See {@link RestOptions.inferStream}. */
   readonly inferStream?: RestOptions['inferStream']
   /** See {@link RestOptions.sharedMemory}. */
@@ -54,6 +56,7 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
     logControl: log,
     access: options.access,
     gates: options.gates,
+    tracer: options.tracer,
     inferStream: options.inferStream,
     sharedMemory: options.sharedMemory,
     forward: options.forward,

@@ -52,7 +52,7 @@ export class StepCall implements ResponseSink, GateWaiter {
     }
     this.held = takeAll(step, wave)
     this.mark = mark
-    const { id, parameters, priority, timeoutUs, owner } = caller.request
+    const { id, parameters, priority, timeoutUs, owner, trace } = caller.request
     this.request = new InferRequest(
       {
         id,
@@ -65,6 +65,7 @@ export class StepCall implements ResponseSink, GateWaiter {
         sequenceStart: mark.start,
         sequenceEnd: mark.end,
         owner,
+        trace: trace === null ? null : trace.child(),
       },
       this,
     )

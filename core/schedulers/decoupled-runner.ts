@@ -3,7 +3,7 @@ import { messageOf, ServerError } from '../errors.ts'
 import type { InferRequest, InferResponse } from '../infer.ts'
 import { addComputeTimes } from '../stats.ts'
 import { type Flight, type FlightOwner, newFlight, type Strand } from './decoupled-flight.ts'
-import type { Runner, RunnerOptions } from './execute.ts'
+import { type Runner, type RunnerOptions, traceExecution } from './execute.ts'
 import { fitResponse } from './fit-response.ts'
 import { cancelled } from './refusal.ts'
 import { splitResult } from './split-result.ts'
@@ -155,6 +155,7 @@ export function createDecoupledRunner(options: RunnerOptions): Runner {
   ): void => {
     const { request } = strand
     const requestNs = nowNs - request.startNs
+    if (request.trace !== null) traceExecution(request.trace, flight.marks, nowNs)
     if (strand.failed) {
       const left = request.cancelled || (last instanceof ServerError && last.code === 'CANCELLED')
       stats.recordFailure(left ? 'CANCELED' : 'BACKEND', requestNs)

@@ -1,6 +1,6 @@
 import type { Batch, BatchResult, ExecutionMarks, Instance } from '../backend/types.ts'
 import { messageOf, ServerError } from '../errors.ts'
-import type { InferRequest, InferResponse } from '../infer.ts'
+import type { InferRequest, InferResponse, RequestTrace } from '../infer.ts'
 import type { Clock, Log } from '../platform.ts'
 import { addComputeTimes, type ModelStats, type RequestTimes } from '../stats.ts'
 import type { OrderedAnswers } from './ordered-answers.ts'
@@ -110,6 +110,7 @@ export function createRunner(options: RunnerOptions): Runner {
       const request = batch.requests[i] as InferRequest
       if (request.settled) continue
       stats.recordFailure(request.cancelled ? 'CANCELED' : 'BACKEND', endNs - request.startNs)
+      if (request.trace !== null) traceExecution(request.trace, marks, endNs)
       answer(i, request, request.cancelled ? cancelled() : error)
     }
   }
@@ -144,7 +145,8 @@ export function createRunner(options: RunnerOptions): Runner {
       const given = answers[i] ?? new ServerError('INTERNAL', 'the model gave no answer')
       try {
         if (!(given instanceof ServerError)) {
-          return wholeResult(request, request.batchSize, given, plan)
+          const fit = wholeResult(request, request.batchSize, given, plan)
+          return given.parameters === undefined ? fit : { ...fit, parameters: given.parameters }
         }
       } catch (error) {
         return broken('outputs do not fit the request', error)
@@ -177,6 +179,7 @@ export function createRunner(options: RunnerOptions): Runner {
       times.queueNs = startNs - request.queuedNs
       stats.recordSuccess(request.batchSize, epochMs, times)
       if (request.composing !== null) addComputeTimes(request.composing, times)
+      if (request.trace !== null) traceExecution(request.trace, marks, endNs)
     }
     stats.recordExecution(
       batch.size,
@@ -217,4 +220,13 @@ export function createRunner(options: RunnerOptions): Runner {
     },
   }
   return runner
+}
+
+/** What `marks` say, for a request that is traced. */
+export function traceExecution(
+  trace: RequestTrace,
+  { startNs, inputEndNs, outputStartNs }: Required<ExecutionMarks>,
+  endNs: number,
+): void {
+  trace.executed(startNs, inputEndNs, outputStartNs, endNs)
 }

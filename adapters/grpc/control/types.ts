@@ -1,6 +1,7 @@
 import type { Log } from '../../../core/platform.ts'
 import type { InferenceServer, LogControl } from '../../../core/server-types.ts'
 import type { SharedMemory } from '../../../core/shared-memory/types.ts'
+import type { Tracer } from '../../../core/trace/types.ts'
 import type { CallContext } from '../types.ts'
 
 /** What the control calls work on. */
@@ -10,6 +11,8 @@ export interface ControlContext {
   /** null = this target has no shared memory: there are no regions and clients may not register any. */
   readonly sharedMemory: SharedMemory | null
   readonly log: Log
+  /** Absent = nothing is traced, and nothing can be. */
+  readonly tracer?: Tracer | undefined
 }
 
 /**

@@ -14,6 +14,7 @@ import { authorizeRest, type RestOptions } from '../../../core/protocol/rest/han
 import { acceptsEvents } from '../../../core/protocol/rest/infer-events.ts'
 import type { RestRequest } from '../../../core/protocol/rest/types.ts'
 import type { InferenceServer } from '../../../core/server-types.ts'
+import type { Tracer } from '../../../core/trace/types.ts'
 import { readBody } from './body.ts'
 import { BodyPool } from './body-pool.ts'
 import { decimal } from './decimal.ts'
@@ -31,6 +32,8 @@ export interface InferRouteOptions {
   readonly access?: RestOptions['access']
   /** The app's. Default: nothing is counted. */
   readonly gates?: Gates | undefined
+  /** The app's. Default: nothing is traced. */
+  readonly tracer?: Tracer | undefined
   /** Leave requests that accept events to the app. Default false. */
   readonly inferStream?: RestOptions['inferStream']
   /** Regions that tensors may lie in: the app's. Default: none. */
@@ -57,7 +60,7 @@ export function inferRoute(
   options: InferRouteOptions,
   sockets: Sockets,
 ): (request: IncomingMessage, response: ServerResponse) => boolean {
-  const { limits, access } = options
+  const { limits, access, tracer } = options
   const gate: Gate | undefined = options.gates?.inference
   const targets = new InferTargets()
   const shared = { turn: new ReplyTurn(), pool: new BodyPool() }
@@ -106,6 +109,7 @@ export function inferRoute(
       response,
       held,
     )
+    if (tracer?.active === true) exchange.headNs = tracer.now()
     readBody(
       request,
       contentLength,

@@ -62,15 +62,16 @@ export async function handleInfer(
     body.length,
   )
   // Looked up again, and used in the same turn: a model may be replaced while the body comes.
-  const model = find()
-  checkAnswerable(model, streams)
-  const { options, format, lease } = decodeInferRequest(body, headerLength, model, limits, {
+  const found = find()
+  checkAnswerable(found, streams)
+  const { options, format, lease } = decodeInferRequest(body, headerLength, found, limits, {
     sharedMemory,
     owner: principal.id,
   })
   let response: InferResponse | null = null
   try {
     const tailored = tailoredOptions(context, request, principal, options)
+    const model = routed(found, tailored)
     if (streams) {
       const { signal } = request
       return await inferEvents({ model, options: tailored, format, lease, limits, signal })
@@ -100,9 +101,15 @@ export function tailoredOptions(
     parameters: options.parameters ?? null,
     priority: options.priority ?? 0,
     owner: '',
+    trace: request.trace ?? null,
   }
   tailorRequest(tailored, principal, forward?.(request.fields?.() ?? []) ?? null)
   return tailored
+}
+
+/** The version of `model` that is to run the request; `model` itself unless versions share its traffic. */
+export function routed(model: ServedModel, options: InferRequestOptions): ServedModel {
+  return model.route === undefined ? model : model.route(options)
 }
 
 function checkAnswerable(model: ServedModel, streams: boolean): void {

@@ -10,7 +10,7 @@ import { gateOf } from '../../overload/gate-of.ts'
 import { Hold } from '../../overload/hold.ts'
 import type { Gates } from '../../overload/types.ts'
 import type { LogControl } from '../../server-types.ts'
-import { traceSetting } from './absent-features.ts'
+import type { Tracer } from '../../trace/types.ts'
 import { handleGenerate, handleGenerateStream } from './generate.ts'
 import { handleInfer, type InferContext } from './handle-infer.ts'
 import { INFER_STREAM_EXTENSION } from './infer-events.ts'
@@ -35,6 +35,8 @@ import {
   unregisterSystem,
 } from './shared-memory-routes.ts'
 import { whenEnded } from './stream-end.ts'
+import { traced, traceSetting } from './trace-routes.ts'
+import { handleTraffic } from './traffic.ts'
 import type { RestRequest, RestResponse } from './types.ts'
 
 export interface RestOptions extends InferContext {
@@ -43,6 +45,8 @@ export interface RestOptions extends InferContext {
   readonly access?: Access | undefined
   /** Counts and refuses what is in flight. Default: nothing is counted. */
   readonly gates?: Gates | undefined
+  /** Samples requests. Default: none is traced, and none can be. */
+  readonly tracer?: Tracer | undefined
   /** Hears of every error that is ours and that the client is told nothing of. */
   readonly onInternalError?: (error: unknown, match: RouteMatch) => void
 }
@@ -71,7 +75,7 @@ const HANDLERS: Readonly<Record<RestOperation, OperationHandler>> = {
     jsonReply(modelConfigJson(server.modelConfig(model, version))),
   'model-stats': ({ server }, { model, version }, _request, principal) =>
     jsonReply(statisticsJson(visible(server.statistics(model, version), principal))),
-  infer: handleInfer,
+  infer: followed(handleInfer),
   logging: async ({ logControl, limits }, _params, request) => {
     if (request.method === 'GET') return jsonReply(loggingJson(logControl.get()))
     const change = parseLoggingBody(await request.body(), limits)
@@ -91,8 +95,9 @@ const HANDLERS: Readonly<Record<RestOperation, OperationHandler>> = {
     await server.unload(model, parseUnloadBody(await request.body(), limits))
     return emptyReply()
   },
-  generate: handleGenerate,
-  'generate-stream': handleGenerateStream,
+  'model-traffic': handleTraffic,
+  generate: followed(handleGenerate),
+  'generate-stream': followed(handleGenerateStream),
   'trace-setting': traceSetting,
   'system-shm-status': systemStatus,
   'system-shm-register': registerSystem,
@@ -100,6 +105,17 @@ const HANDLERS: Readonly<Record<RestOperation, OperationHandler>> = {
   'cuda-shm-status': cudaStatus,
   'cuda-shm-register': registerCuda,
   'cuda-shm-unregister': unregisterCuda,
+}
+
+/** `handle`, traced where a tracer wants it. */
+function followed(handle: OperationHandler): OperationHandler {
+  return (options, params, request, principal) => {
+    const { tracer } = options
+    if (tracer?.active !== true) return handle(options, params, request, principal)
+    return traced(tracer, params.model ?? '', request, (one) =>
+      handle(options, params, one, principal),
+    )
+  }
 }
 
 /** Answers every REST route. Never rejects: what goes wrong is the answer. */

@@ -1,5 +1,5 @@
 import type { AccessRefusal } from '../../access/types.ts'
-import type { Parameters } from '../../infer.ts'
+import type { Parameters, RequestTrace } from '../../infer.ts'
 import type { Hold } from '../../overload/hold.ts'
 import type { RegionRef } from '../../shared-memory/types.ts'
 import type { Datatype } from '../../tensor.ts'
@@ -78,6 +78,8 @@ export interface RestRequest {
   body(hold?: Hold): Promise<Uint8Array>
   /** The request's place among those in flight; set by the handler. */
   readonly hold?: Hold
+  /** What the request's way is told to; set by the handler. Absent = it is not traced. */
+  readonly trace?: RequestTrace
   /** Aborted when the client leaves. */
   readonly signal?: AbortSignal
   /** Address of the peer; absent = unknown. */
