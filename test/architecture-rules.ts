@@ -51,6 +51,10 @@ const VENDORS: Readonly<Record<string, RegExp>> = {
   commander: /^adapters\/cli\/parse\.ts$/,
   koffi: /^native\//,
   '@bufbuild/protobuf': /^adapters\/grpc\//,
+  '@opentelemetry/api': /^adapters\/trace\//,
+  '@opentelemetry/sdk-trace-base': /^adapters\/trace\//,
+  '@opentelemetry/exporter-trace-otlp-http': /^adapters\/trace\//,
+  '@opentelemetry/resources': /^adapters\/trace\//,
   'onnxruntime-node': /^adapters\/backends\/|^native\/onnxruntime\//,
   esbuild: /^infra\/|^adapters\/backends\/typescript-source\.ts$/,
   sharp: /^models\//,
@@ -58,7 +62,7 @@ const VENDORS: Readonly<Record<string, RegExp>> = {
 
 /** Only these touch files: a name from the network reaches a disk through the stores and nothing else. */
 const FILES =
-  /^(adapters\/(stores|backends|cli|targets|tls|access|shared-memory)\/|adapters\/platform\/log\.ts|adapters\/metrics\/cpu\.ts|native\/|infra\/)/
+  /^(adapters\/(stores|backends|cli|targets|tls|access|shared-memory)\/|adapters\/platform\/log\.ts|adapters\/trace\/file-store\.ts|adapters\/metrics\/cpu\.ts|native\/|infra\/)/
 
 /** What stands further right may be imported by what stands further left, never the other way round. */
 const CORE_ORDER: readonly RegExp[] = [
