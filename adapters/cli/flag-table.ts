@@ -7,6 +7,7 @@ import { OVERLOAD_GROUP } from './flags/overload.ts'
 import { RATE_GROUP } from './flags/rate.ts'
 import { BACKEND_GROUP, LOG_GROUP, REPOSITORY_GROUP, SERVER_GROUP } from './flags/server.ts'
 import { SHARED_MEMORY_GROUP } from './flags/shared-memory.ts'
+import { TRACE_GROUP } from './flags/trace.ts'
 import { TRAFFIC_GROUP } from './flags/traffic.ts'
 
 /** Every flag there is, in the order help shows them. */
@@ -24,6 +25,7 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
   SHARED_MEMORY_GROUP,
   RATE_GROUP,
   TRAFFIC_GROUP,
+  TRACE_GROUP,
   ...LATER_GROUPS,
   DEPRECATED_GROUP,
 ]

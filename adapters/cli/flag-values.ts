@@ -73,11 +73,6 @@ export const cacheSetting = (text: string): Setting =>
     { named: true },
   )
 
-export const traceSetting = (text: string): Setting =>
-  parseSetting(text, "--trace-config option format is '<trace mode>,<setting>=<value>'", {
-    named: false,
-  })
-
 export const hostPolicySetting = (text: string): Setting =>
   parseSetting(text, "--host-policy option format is '<policy name>,<setting>=<value>'", {
     named: true,

@@ -1,6 +1,7 @@
 import type { Restriction } from '../../core/access/restrictions.ts'
 import type { RateResource } from '../../core/server-options.ts'
 import type { LogSettings } from '../../core/server-types.ts'
+import type { TraceFacts, TraceValues } from '../../core/trace/types.ts'
 
 /** Everything the command line says, with Triton's defaults filled in: what a target builds its server from. */
 export interface ServeOptions {
@@ -34,6 +35,19 @@ export interface ServeOptions {
   readonly sharedMemory: SharedMemoryFlags
   readonly access: AccessFlags
   readonly overload: OverloadFlags
+  readonly trace: TraceFlags
+}
+
+/** What is recorded of requests, and where it goes. */
+export interface TraceFlags extends TraceValues, TraceFacts {
+  /** To be used in mode `opentelemetry`. */
+  readonly export: {
+    readonly url: string
+    readonly resource: Readonly<Record<string, string>>
+    readonly maxQueueSize: number
+    readonly scheduleDelayMs: number
+    readonly maxBatchSize: number
+  }
 }
 
 /** What is refused when there is too much of it. 0 = never. */

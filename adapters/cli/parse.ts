@@ -47,7 +47,7 @@ export function parseArguments(options: ParseOptions): Parsed {
         values.set(flag.name, typed(flag, flag.default))
       }
     }
-    const served = serveOptions(values)
+    const served = serveOptions(values, options.env)
     return {
       kind: 'serve',
       options: served.options,

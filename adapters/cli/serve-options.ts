@@ -5,9 +5,13 @@ import { backendSetting, parseRestrictions, rateResource } from './flag-values.t
 import { grpcFlags } from './grpc-options.ts'
 import { metricsConfig } from './metrics-config.ts'
 import type { HttpFlags, MetricsFlags, OverloadFlags, ServeOptions } from './options.ts'
+import { traceFlags } from './trace-options.ts'
 
 /** Puts the values of single flags together and checks what depends on several of them. */
-export function serveOptions(values: FlagValues): {
+export function serveOptions(
+  values: FlagValues,
+  env: Readonly<Record<string, string | undefined>> = {},
+): {
   options: ServeOptions
   warnings: readonly string[]
 } {
@@ -48,6 +52,9 @@ export function serveOptions(values: FlagValues): {
     )
   }
 
+  const trace = traceFlags(read, values, env)
+  warnings.push(...trace.warnings)
+
   const options: ServeOptions = {
     id: read.string('id'),
     exitTimeoutSecs: read.number('exit-timeout-secs'),
@@ -85,6 +92,7 @@ export function serveOptions(values: FlagValues): {
     sharedMemory,
     access: accessFlags(read),
     overload: overloadFlags(read, values),
+    trace: trace.flags,
   }
   checkPorts(options)
   return { options, warnings }

@@ -1,11 +1,6 @@
 import type { Flag, FlagGroup } from '../flag-types.ts'
-import {
-  cacheSetting,
-  checkPair,
-  checkPortRange,
-  hostPolicySetting,
-  traceSetting,
-} from '../flag-values.ts'
+import { cacheSetting, checkPair, checkPortRange, hostPolicySetting } from '../flag-values.ts'
+import { OLD_TRACE_FLAGS } from './trace.ts'
 
 /** Flags of Triton that are checked here and do nothing yet, so that existing command lines start. */
 function accepted(flag: Omit<Flag, 'effect'>): Flag {
@@ -48,17 +43,6 @@ const CLOUD: readonly FlagGroup[] = [
     ],
   },
 ]
-
-const TRACING: FlagGroup = {
-  title: 'Tracing',
-  flags: [
-    string('trace-config', 'Setting of tracing, or of one trace mode.', {
-      value: '<string>,<string>=<string>',
-      repeatable: true,
-      check: (value) => void traceSetting(value),
-    }),
-  ],
-}
 
 const CACHE_AND_RATE: readonly FlagGroup[] = [
   {
@@ -126,16 +110,8 @@ export const DEPRECATED_GROUP: FlagGroup = {
       help: 'DEPRECATED: true is --disable-auto-complete-config.',
     },
     integer('response-cache-byte-size', 'DEPRECATED: use --cache-config.', { min: 0 }),
-    string('trace-file', 'DEPRECATED: use --trace-config triton,file=<path>.'),
-    string('trace-level', 'DEPRECATED: use --trace-config level=<level>.', {
-      repeatable: true,
-    }),
-    integer('trace-rate', 'DEPRECATED: use --trace-config rate=<rate>.', { default: '1000' }),
-    integer('trace-count', 'DEPRECATED: use --trace-config count=<count>.', { default: '-1' }),
-    integer('trace-log-frequency', 'DEPRECATED: use --trace-config triton,log-frequency=<n>.', {
-      default: '0',
-    }),
+    ...OLD_TRACE_FLAGS,
   ],
 }
 
-export const LATER_GROUPS: readonly FlagGroup[] = [...CLOUD, TRACING, ...CACHE_AND_RATE, MEMORY]
+export const LATER_GROUPS: readonly FlagGroup[] = [...CLOUD, ...CACHE_AND_RATE, MEMORY]
