@@ -1,4 +1,5 @@
 import type { ModelConfig, ModelOutput } from '../config/types.ts'
+import { createScatters, type Scatter } from './scatter.ts'
 
 /** What cutting a result apart needs to know of a model's outputs, worked out once. */
 export interface OutputPlan {
@@ -8,6 +9,10 @@ export interface OutputPlan {
   readonly batches: boolean
   /** Turns the shape a model gives (rows aside) into the one clients see; only outputs with `reshape`. */
   readonly reshapes: ReadonlyMap<string, (shape: readonly number[]) => number[]> | null
+  /** Outputs whose parts have the shapes of an input of each request. */
+  readonly scatters: ReadonlyMap<string, Scatter> | null
+  /** Whether what a model gives for a request alone is what its client sees. */
+  readonly plain: boolean
 }
 
 export function createOutputPlan(config: ModelConfig): OutputPlan {
@@ -17,10 +22,13 @@ export function createOutputPlan(config: ModelConfig): OutputPlan {
     const reshape = createReshape(output)
     if (reshape !== null) reshapes.set(output.name ?? '', reshape)
   }
+  const scatters = createScatters(config)
   return {
     names: outputs.map((output) => output.name ?? '').sort(),
     batches: (config.max_batch_size ?? 0) > 0,
     reshapes: reshapes.size === 0 ? null : reshapes,
+    scatters,
+    plain: reshapes.size === 0 && scatters === null,
   }
 }
 

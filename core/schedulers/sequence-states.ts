@@ -30,6 +30,8 @@ export function createSequenceStates(
     names: states.map((state) => state.output_name ?? ''),
     batches,
     reshapes: null,
+    scatters: null,
+    plain: true,
   }
   const row = new InferRequest({ inputs: [] }, { answer() {} })
   const varies = states.some((state) => state.dims?.includes(-1))

@@ -3,6 +3,8 @@ import { ServerError } from '../errors.ts'
 import type { InferRequest, InferResponse } from '../infer.ts'
 import { byteSize, elementCount, shapeText, type Tensor } from '../tensor.ts'
 import type { OutputPlan } from './output-plan.ts'
+import { scatterOutput } from './scatter.ts'
+import { skipElements } from './skip-elements.ts'
 import { wantedNames } from './wanted-names.ts'
 
 /**
@@ -45,7 +47,7 @@ export function wholeResult(
 ): InferResponse {
   const { outputs } = result
   const names = wantedNames(request, plan)
-  let asItIs = outputs.length === names.length && plan.reshapes === null
+  let asItIs = outputs.length === names.length && plan.plain
   for (let i = 0; i < outputs.length && asItIs; i++) {
     const output = outputs[i] as Tensor
     asItIs = output.name === names[i] && (!plan.batches || output.shape[0] === size)
@@ -61,6 +63,8 @@ function find(result: BatchResult, name: string): Tensor {
 
 /** One tensor per request: rows of `output` in request order. */
 function cutRows(output: Tensor, batch: Batch, plan: OutputPlan): readonly Tensor[] {
+  const scatter = plan.scatters?.get(output.name)
+  if (scatter !== undefined) return scatterOutput(output, batch, scatter)
   const { requests, size } = batch
   const { name, datatype, shape, data } = output
   const item = plan.batches ? shape.slice(1) : shape
@@ -97,21 +101,6 @@ function cutRows(output: Tensor, batch: Batch, plan: OutputPlan): readonly Tenso
     at = end
   }
   return cut
-}
-
-/** Where the element `count` elements after the one at `from` begins. */
-function skipElements(output: Tensor, from: number, count: number): number {
-  const { data } = output
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength)
-  let at = from
-  for (let i = 0; i < count; i++) {
-    if (at + 4 > data.length) at = data.length + 1
-    else at += 4 + view.getUint32(at, true)
-    if (at > data.length) {
-      throw new ServerError('INTERNAL', `output '${output.name}' has fewer strings than its shape`)
-    }
-  }
-  return at
 }
 
 function countDown(release: (() => void) | undefined, count: number): (() => void) | undefined {
