@@ -2,6 +2,7 @@ import type { Principal } from '../../core/access/types.ts'
 import type { ServerStream } from '../http2/types.ts'
 import { Call } from './call.ts'
 import type { CallHead } from './call-head.ts'
+import { SHUTTING_DOWN } from './call-status.ts'
 import { MessageWriter, withPrefix } from './message-writer.ts'
 import type { Service } from './service.ts'
 import type { CallStatus, StreamCall, StreamMessages, StreamMethod } from './types.ts'
@@ -16,6 +17,11 @@ export class MethodStream extends Call {
     super(service, stream, head)
     this.#writer = new MessageWriter(stream, service.responses, 'identity')
     if (this.over || !this.admit(method.operation, '')) return
+    if (service.closing) {
+      this.finish(SHUTTING_DOWN)
+      return
+    }
+    service.streams.add(this)
     try {
       this.#messages = method.open(this.#handle(this.principal))
     } catch (error) {
@@ -62,6 +68,11 @@ export class MethodStream extends Call {
     if (!this.over) this.#messages?.writable?.()
   }
 
+  /** The server closes: nobody knows when a client would have ended this. */
+  drain(): void {
+    this.finish(SHUTTING_DOWN)
+  }
+
   protected close(status: CallStatus): void {
     this.#writer.finish(status)
   }
@@ -69,6 +80,7 @@ export class MethodStream extends Call {
   protected gone(): void {
     const messages = this.#messages
     this.#messages = null
+    this.service.streams.delete(this)
     this.leave()
     this.#abort.abort()
     messages?.cancelled()

@@ -120,13 +120,8 @@ export class StreamInfer extends Call {
   writable(): void {
     this.#writer.unblock()
     this.#congested = false
-    for (const { bound } of this.#open) {
-      const request = bound?.request
-      const goOn = request?.onWritable
-      if (request === undefined || !goOn) continue
-      request.onWritable = null
-      goOn()
-    }
+    // An ensemble sets it once: whoever is called too often looks first whether there is anything to do.
+    for (const { bound } of this.#open) bound?.request.onWritable?.()
     this.#readOn()
   }
 
@@ -147,7 +142,7 @@ export class StreamInfer extends Call {
     // A cancelled request settles through its sink, some of them within the call.
     for (const request of [...this.#open]) {
       if (request.bound === null) request.settle()
-      else request.bound.request.cancel()
+      else leave(request.bound.request)
     }
     if (this.#open.size === 0) this.leave()
   }
@@ -228,6 +223,12 @@ export class StreamInfer extends Call {
     if (this.service.closing && !this.#ended) this.finish(SHUTTING_DOWN)
     else if (this.#ended) this.finish(OK)
   }
+}
+
+function leave(request: InferRequest): void {
+  request.cancel()
+  // A model that waits for its client finds out now.
+  request.onWritable?.()
 }
 
 function dropKept(request: StreamInferRequest): void {

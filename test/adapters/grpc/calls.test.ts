@@ -332,6 +332,17 @@ describe('a message that is announced and does not come', () => {
 })
 
 describe('the shutdown', () => {
+  it('waits for no stream that only its client could end', async () => {
+    await start()
+    const path = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo'
+    const ended = rawCall(session, path, [framed(Uint8Array.of(0x3a, 0))], { end: false })
+    await until(() => serving.grpc.calls === 1)
+    const closed = serving.grpc.close(3_600_000)
+    expect(await ended).toMatchObject(is(status.UNAVAILABLE))
+    session.close()
+    await closed
+  })
+
   it('answers what runs, and refuses inference on streams that are open already', async () => {
     await start({ backend: { paused: true } })
     const running = call([HELLO])

@@ -23,6 +23,17 @@ output [
 instance_group [ { count: 4 kind: KIND_CPU } ]
 `
 
+/** The same as an ensemble of one step. */
+const WRAPPED = `
+platform: "ensemble"
+${REPEAT.slice(REPEAT.indexOf('max_batch_size'), REPEAT.indexOf('instance_group'))}
+ensemble_scheduling { step [ {
+  model_name: "repeat" model_version: -1
+  input_map [ { key: "IN" value: "IN" }, { key: "DELAY" value: "DELAY" }, { key: "WAIT" value: "WAIT" } ]
+  output_map [ { key: "OUT" value: "OUT" }, { key: "IDX" value: "IDX" } ]
+} ] }
+`
+
 let serving: ServingGrpc
 let client: RawClient
 
@@ -135,31 +146,30 @@ describe('a decoupled model', () => {
 })
 
 describe('a client that does not read', () => {
-  it('makes the model wait, and gets everything once it reads', async () => {
-    await serving.close()
-    serving = await serveGrpc({
-      models: { repeat: REPEAT },
-      backends: [repeatBackend({ clock: nodeClock() })],
-      grpc: { http2: { writeHighWater: 4096 } },
-    })
-    client.close()
-    client = new RawClient(serving.target)
-    const total = 20_000
-    const stream = client.inferStream()
-    stream.call.pause()
-    stream.send(
-      repeatRequest(
-        'a',
-        Array.from({ length: total }, (_, i) => i),
-      ),
-    )
-    stream.end()
-    await until(() => serving.server.inflight === 1)
-    // Longer than the whole would take to write: it is still there because it waits.
-    for (let turn = 0; turn < 2_000; turn++) await new Promise((resolve) => setImmediate(resolve))
-    expect(serving.server.inflight).toBe(1)
-    stream.call.resume()
-    expect((await stream.status).code).toBe(status.OK)
-    expect(stream.answers).toHaveLength(total)
-  })
+  it.each(['repeat', 'wrapped'])(
+    'makes the model %s wait, and gets everything once it reads',
+    async (modelName) => {
+      await serving.close()
+      serving = await serveGrpc({
+        models: { repeat: REPEAT, wrapped: WRAPPED },
+        backends: [repeatBackend({ clock: nodeClock() })],
+        grpc: { http2: { writeHighWater: 4096 } },
+      })
+      client.close()
+      client = new RawClient(serving.target)
+      const total = 20_000
+      const stream = client.inferStream()
+      stream.call.pause()
+      const values = Array.from({ length: total }, (_, i) => i)
+      stream.send({ ...repeatRequest('a', values), modelName })
+      stream.end()
+      await until(() => serving.server.inflight > 0)
+      // Longer than the whole would take to write: it is still there because it waits.
+      for (let turn = 0; turn < 2_000; turn++) await new Promise((resolve) => setImmediate(resolve))
+      expect(serving.server.inflight).toBeGreaterThan(0)
+      stream.call.resume()
+      expect((await stream.status).code).toBe(status.OK)
+      expect(stream.answers).toHaveLength(total)
+    },
+  )
 })
