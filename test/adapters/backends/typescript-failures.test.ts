@@ -1,0 +1,88 @@
+import { afterAll, describe, expect, test } from 'vitest'
+import { until } from '../../helpers/until.ts'
+import { ask, buildWorker, type Serving, serveModels, text, told } from './typescript-rig.ts'
+
+const { worker, remove } = buildWorker()
+afterAll(remove)
+
+const MOODY = `
+max_batch_size: 4
+input [ { name: "TEXT" data_type: TYPE_STRING dims: [ 1 ] } ]
+output [ { name: "ANSWER" data_type: TYPE_STRING dims: [ 1 ] } ]
+parameters { key: "execution_timeout_ms" value { string_value: "1000" } }
+parameters { key: "memory_limit_mb" value { string_value: "48" } }
+`
+const two = 'instance_group [ { count: 2 kind: KIND_CPU } ]'
+
+const say = (serving: Serving, word: string) => told(ask(serving, 'moody', [text([word])]))
+
+describe('a model in TypeScript that fails', () => {
+  test.each([
+    ['loop', /^INTERNAL model 'moody' failed.*longer than execution_timeout_ms, which is 1000$/],
+    ['exit', /^INTERNAL model 'moody' failed and is restarted: it ended with exit code 3$/],
+    ['leak', /^INTERNAL model 'moody' failed.*out of memory, memory_limit_mb is 48$/],
+  ])('%s: its request fails, the next is served by a new instance', async (word, message) => {
+    const serving = await serveModels(worker, { moody: MOODY })
+    expect(await say(serving, 'x')).toBe('moody_0 1')
+    expect(await say(serving, 'y')).toBe('moody_0 2')
+    expect(await say(serving, word)).toMatch(message)
+    expect(serving.server.modelReady('moody', '')).toBe(false)
+    expect(serving.server.modelReady('echo', '')).toBe(true)
+    expect(await say(serving, 'z')).toBe('moody_0 1')
+    expect(serving.server.modelReady('moody', '')).toBe(true)
+    expect(serving.logged.join('\n')).toContain("model 'moody' version 1 was restarted")
+  })
+
+  test('while one instance loops, another one serves', async () => {
+    const serving = await serveModels(worker, { moody: `${MOODY}${two}` })
+    const looping = ask(serving, 'moody', [text(['loop'])])
+    for (let i = 0; i < 20; i++) expect(await say(serving, 'x')).toMatch(/^moody_0_[01] /)
+    expect(looping.answers).toEqual([])
+    expect(serving.server.modelReady('moody', '')).toBe(true)
+    expect(await told(looping)).toMatch(/^INTERNAL model 'moody' failed/)
+  })
+
+  test('what it throws is told with its name, and nothing is restarted', async () => {
+    const serving = await serveModels(worker, { moody: MOODY })
+    expect(await say(serving, 'throw')).toBe("INTERNAL model 'moody': a bad day")
+    expect(await say(serving, 'x')).toBe('moody_0 2')
+  })
+
+  test('an error outside any request is a crash', async () => {
+    const serving = await serveModels(worker, { moody: MOODY })
+    await say(serving, 'late')
+    await until(() => serving.logged.join().includes('was restarted'))
+    expect(serving.logged.join()).toContain('uncaught Error: too late')
+    expect(await say(serving, 'x')).toBe('moody_0 1')
+  })
+
+  test('an error among answers is for its request alone', async () => {
+    const batching = 'dynamic_batching { max_queue_delay_microseconds: 100000 }'
+    const serving = await serveModels(worker, { moody: `${MOODY}${batching}` })
+    const asked = ['a', 'refuse', 'rows', 'b'].map((word) => ask(serving, 'moody', [text([word])]))
+    expect(await Promise.all(asked.map(told))).toEqual([
+      'moody_0 1',
+      'INVALID_ARG not this one',
+      "INTERNAL wrong answer: output 'ANSWER' has 2 rows, its request 1",
+      'moody_0 1',
+    ])
+    const { success, fail } = serving.server.statistics('moody')[0]?.stats ?? {}
+    expect(success?.count).toBe(2)
+    expect(fail?.count).toBe(2)
+  })
+
+  test.each([
+    ['unknown', /wrong answer: the config has no output 'OTHER'/],
+    ['type', /wrong answer: tensor 'ANSWER' holds a number/],
+  ])('an answer of no use (%s) is an error that says why', async (word, message) => {
+    const serving = await serveModels(worker, { moody: MOODY })
+    expect(await say(serving, word)).toMatch(message)
+  })
+
+  test('a server closes while an instance is being restarted', async () => {
+    const serving = await serveModels(worker, { moody: MOODY })
+    await say(serving, 'exit')
+    await serving.server.close(5000)
+    expect(serving.logged.join('\n')).toContain("successfully unloaded 'moody'")
+  })
+})
