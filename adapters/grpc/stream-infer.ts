@@ -142,7 +142,7 @@ export class StreamInfer extends Call {
     // A cancelled request settles through its sink, some of them within the call.
     for (const request of [...this.#open]) {
       if (request.bound === null) request.settle()
-      else leave(request.bound.request)
+      else leave(request.bound)
     }
     if (this.#open.size === 0) this.leave()
   }
@@ -225,7 +225,7 @@ export class StreamInfer extends Call {
   }
 }
 
-function leave(request: InferRequest): void {
+function leave({ request }: BoundInfer): void {
   request.cancel()
   // A model that waits for its client finds out now.
   request.onWritable?.()
