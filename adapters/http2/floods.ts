@@ -7,6 +7,8 @@ const BYTES_PER_IDLE_FRAME_LOG2 = 8
 const MOST_STREAMS = 0.5
 /** What a new stream explains, in octets. */
 const STREAM_BYTES = 1_024
+/** What a message explains that we send: gRPC's C core grants its header and its body, each to the stream and the connection. */
+const MESSAGE_BYTES = 2_048
 
 /**
  * Counts what costs a peer little and us much. Time is only looked at when a count is reached, so that counting is an
@@ -29,6 +31,11 @@ export class Floods {
   /** Octets of a body moved. */
   moved(bytes: number): void {
     this.#bytes += bytes
+  }
+
+  /** A message is to be sent. One, however few octets at a time the peer lets us send of it. */
+  message(): void {
+    this.#bytes += MESSAGE_BYTES
   }
 
   opened(): void {

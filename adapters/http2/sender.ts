@@ -68,6 +68,7 @@ export class Sender {
   /** False when more than the high-water mark waits. */
   data(stream: Stream, bytes: Uint8Array, release: (() => void) | undefined): boolean {
     const { length } = bytes
+    if (length > 0) this.#floods.message()
     if (length === 0 || (stream.queue !== null && stream.queue.trailers !== null)) {
       release?.()
     } else if (length <= COPIED_BODY_BYTES && this.#fits(stream, length)) {
@@ -100,6 +101,7 @@ export class Sender {
   ): void {
     let length = 0
     for (let i = 0; i < body.length; i++) length += (body[i] as Uint8Array).length
+    if (length > 0) this.#floods.message()
     if (length <= COPIED_BODY_BYTES && this.#fits(stream, length)) {
       this.writeHeaders(stream.id, head, false)
       if (length > 0) {

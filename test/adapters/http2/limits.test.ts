@@ -76,6 +76,28 @@ describe('floods', () => {
     expect(await peer.ping()).toBe(true)
   })
 
+  it('are not seen in the four WINDOW_UPDATEs of gRPC’s C core for each small message', async () => {
+    const peer = await start(few)
+    request(peer, 1, true)
+    await server.until(() => server.seen.length === 1)
+    server.seen[0]?.stream.headers(OK, false)
+    for (let i = 0; i < 60; i++) {
+      server.seen[0]?.stream.data(Buffer.alloc(20))
+      for (const id of [0, 0, 1, 1]) peer.send(frame(Frame.WINDOW_UPDATE, 0, id, uint32(10)))
+    }
+    expect(await peer.ping()).toBe(true)
+  })
+
+  it('of WINDOW_UPDATEs that let a message go an octet at a time end the connection', async () => {
+    const peer = await start(few, [[4, 0]])
+    request(peer, 1, true)
+    await server.until(() => server.seen.length === 1)
+    server.seen[0]?.stream.headers(OK, false)
+    server.seen[0]?.stream.data(Buffer.alloc(1_000))
+    for (let i = 0; i < 100; i++) peer.send(frame(Frame.WINDOW_UPDATE, 0, 1, uint32(1)))
+    expect(await goaway(peer)).toMatchObject(CALM)
+  })
+
   it('of resets end the connection', async () => {
     const peer = await start({ limits: { maxResets: 10 } })
     for (let id = 1; id < 40; id += 2) {
