@@ -23,7 +23,7 @@ export interface ServerParts {
   startHttp(server: Server): Promise<Listener>
   startMetrics(server: Server): Promise<Listener>
   /** Lets go of what no listener owns. */
-  close?(): void
+  close?(): void | Promise<void>
 }
 
 export interface RunOptions {
@@ -91,7 +91,7 @@ export async function runServer(run: RunOptions): Promise<RunningServer> {
     // Connections were cut, so their requests were cancelled: nothing is left to wait for.
     if (expired) log.error('Exit timeout expired. Exiting immediately.')
     await server.close(Math.max(0, deadline - run.now()))
-    parts.close?.()
+    await parts.close?.()
     return !expired && server.inflight === 0
   }
   const giveUp = async (reason: string): Promise<never> => {

@@ -1,7 +1,15 @@
 /** How the bundle of this target is made; `infra/build.ts` reads it. */
 export const build = {
-  // Node, Linux, macOS and Windows alike; the libraries with native parts stay outside the bundle.
-  external: ['koffi', 'onnxruntime-node', 'esbuild'],
+  // Node, Linux, macOS and Windows alike; libraries with native parts stay outside the bundle, and such as few servers use.
+  external: [
+    'koffi',
+    'onnxruntime-node',
+    '@opentelemetry/api',
+    '@opentelemetry/exporter-trace-otlp-http',
+    '@opentelemetry/resources',
+    '@opentelemetry/sdk-trace-base',
+    'esbuild',
+  ],
   bundles: [
     {
       format: 'cjs',

@@ -2,6 +2,7 @@ import type { Gates } from '../../../core/overload/types.ts'
 import type { ProtocolLimits } from '../../../core/protocol/limits.ts'
 import type { Server } from '../../../core/server.ts'
 import type { SharedMemory } from '../../../core/shared-memory/types.ts'
+import type { Tracer } from '../../../core/trace/types.ts'
 import type { GrpcFlags } from '../../cli/options.ts'
 import { controlMethods } from '../../grpc/control/control-methods.ts'
 import { reflectionMethods } from '../../grpc/reflection/reflection-methods.ts'
@@ -19,8 +20,9 @@ export async function startGrpcDoor(setup: {
   readonly limits: ProtocolLimits
   readonly sharedMemory: SharedMemory
   readonly gates: Gates
+  readonly tracer: Tracer | undefined
 }): Promise<GrpcServer> {
-  const { options, doors, platform, server, limits, sharedMemory, gates } = setup
+  const { options, doors, platform, server, limits, sharedMemory, gates, tracer } = setup
   const { clock, log } = platform
   const { address, port, reusePort, compression, maxMessageBytes, keepalive } = options
   const { maxConcurrentStreams, maxConnections } = options
@@ -37,10 +39,11 @@ export async function startGrpcDoor(setup: {
     maxMessageBytes,
     keepalive,
     http2: { maxConcurrentStreams, maxConnections },
-    methods: controlMethods({ server, logControl: log, sharedMemory, log }),
+    methods: controlMethods({ server, logControl: log, sharedMemory, log, tracer }),
     streamMethods: reflectionMethods(),
     access: doors.access,
     gates,
+    tracer,
     forward: doors.grpcForward,
     sharedMemory,
     tls: doors.grpcTls?.material,

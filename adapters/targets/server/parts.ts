@@ -8,6 +8,7 @@ import { createServer } from '../../../core/server.ts'
 import { NO_SHARED_MEMORY } from '../../../core/shared-memory/no-shared-memory.ts'
 import { createSharedMemory } from '../../../core/shared-memory/regions.ts'
 import type { SharedMemory } from '../../../core/shared-memory/types.ts'
+import { typescriptBackend } from '../../backends/typescript.ts'
 import type { ServeOptions } from '../../cli/options.ts'
 import type { ServerParts } from '../../cli/run.ts'
 import { createApp } from '../../http/app.ts'
@@ -17,6 +18,7 @@ import { overloadMetrics } from '../../overload/metrics.ts'
 import type { NodePlatform } from '../../platform/node.ts'
 import { posixSharedMemory } from '../../shared-memory/posix.ts'
 import { diskStore } from '../../stores/disk.ts'
+import { type OpenTrace, openTrace } from '../../trace/open.ts'
 import { type Doors, openDoors } from './doors.ts'
 import { type Overload, openOverload } from './overload.ts'
 
@@ -52,6 +54,7 @@ export function serverParts(setup: {
     })
     return known
   }
+  let tracing: OpenTrace | undefined
   let guard: Overload | undefined
   /** Opened with the first port: that loading models takes the event loop is no overload. */
   const overload = (): Overload => {
@@ -61,13 +64,15 @@ export function serverParts(setup: {
   return {
     log: platform.log,
     repositories,
-    backendNames: ['identity', 'onnxruntime', 'repeat'],
-    close: () => {
+    backendNames: ['identity', 'onnxruntime', 'repeat', 'typescript'],
+    close: async () => {
       known?.close()
       guard?.close()
+      await tracing?.close()
     },
     createServer: async () => {
       doors()
+      tracing = await openTrace(options.trace, platform)
       const backend = options.onnxRuntime === 'ffi' ? ffiBackend : workerBackend
       return createServer({
         platform,
@@ -76,6 +81,7 @@ export function serverParts(setup: {
           await backend(platform.clock),
           identityBackend({ clock: platform.clock }),
           repeatBackend({ clock: platform.clock }),
+          typescriptBackend({ clock: platform.clock, worker: workerFile('typescript-worker') }),
         ],
         options,
       })
@@ -90,6 +96,7 @@ export function serverParts(setup: {
         limits,
         sharedMemory: await regions(),
         gates: overload().gate,
+        tracer: tracing?.tracer,
       })
     },
     startHttp: async (server) => {
@@ -104,6 +111,7 @@ export function serverParts(setup: {
           limits,
           access,
           gates,
+          tracer: tracing?.tracer,
           forward,
           corsOrigins,
           inferStream: http.inferStream,
@@ -111,6 +119,7 @@ export function serverParts(setup: {
         }),
         access,
         gates,
+        tracer: tracing?.tracer,
         forward,
         cors: corsOrigins.length > 0,
         allowedHosts,
@@ -138,6 +147,7 @@ export function serverParts(setup: {
       const load = async () => {
         const { promMetrics } = await import('../../metrics/prom.ts')
         const { cpuMetrics } = await import('../../metrics/cpu.ts')
+        const { trafficMetrics } = await import('../../metrics/traffic.ts')
         const { intervalMs } = metrics
         const now = (): number => performance.now()
         const cpu = metrics.cpu ? cpuMetrics({ intervalMs, now }) : undefined
@@ -152,6 +162,8 @@ export function serverParts(setup: {
             ...(cpu?.() ?? []),
             ...doors().families(),
             ...overloadMetrics(overload().gate),
+            ...(tracing?.families() ?? []),
+            ...trafficMetrics(server.traffic),
           ],
         })
       }
@@ -183,8 +195,12 @@ async function ffiBackend(clock: Clock): Promise<Backend> {
 
 async function workerBackend(clock: Clock): Promise<Backend> {
   const { onnxNodeBackend } = await import('../../backends/onnx-node.ts')
-  // This file is either itself or part of the bundle, which has the worker beside it.
+  return onnxNodeBackend({ clock, worker: workerFile('onnx-node-worker') })
+}
+
+/** This file is either itself or part of the bundle, which has the workers beside it. */
+function workerFile(name: string): { readonly url: URL } {
   const bundled = import.meta.url.endsWith('.mjs')
-  const worker = bundled ? './onnx-node-worker.mjs' : '../../backends/onnx-node-worker.ts'
-  return onnxNodeBackend({ clock, worker: { url: new URL(worker, import.meta.url) } })
+  const file = bundled ? `./${name}.mjs` : `../../backends/${name}.ts`
+  return { url: new URL(file, import.meta.url) }
 }
