@@ -101,7 +101,10 @@ function sizeOf(tensors: readonly Tensor[]): number {
   return bytes
 }
 
-/** The originals lie in memory that is used again once the client has its answer. */
+/**
+ * The originals lie in memory that is used again once the client has its answer. `slice` would not do: some arrays that come
+ * from a socket give views for it.
+ */
 function copyTensors(tensors: readonly Tensor[]): readonly Tensor[] {
-  return tensors.map((tensor) => ({ ...tensor, data: tensor.data.slice() }))
+  return tensors.map((tensor) => ({ ...tensor, data: new Uint8Array(tensor.data) }))
 }

@@ -65,6 +65,7 @@ test('without flags everything has the default that Triton gives it', () => {
     backendConfig: new Map(),
     onnxRuntime: 'ffi',
     rateLimit: undefined,
+    modelTraffic: false,
     http: {
       enabled: true,
       address: '0.0.0.0',
