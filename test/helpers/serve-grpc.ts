@@ -52,6 +52,7 @@ export async function serveGrpc(options: ServeGrpcOptions = {}): Promise<Serving
     backends: [backend, ...(options.backends ?? [])],
   })
   const sharedMemory = options.grpc?.sharedMemory ?? null
+  const tracer = options.grpc?.tracer
   const grpc = await startGrpc({
     transport: TRANSPORTS[options.transport ?? 'native'],
     server,
@@ -60,7 +61,7 @@ export async function serveGrpc(options: ServeGrpcOptions = {}): Promise<Serving
     limits: { ...DEFAULT_PROTOCOL_LIMITS, ...options.limits },
     address: '127.0.0.1',
     port: 0,
-    methods: controlMethods({ server, logControl: log, sharedMemory, log }),
+    methods: controlMethods({ server, logControl: log, sharedMemory, log, tracer }),
     streamMethods: reflectionMethods(),
     ...options.grpc,
   })

@@ -23,7 +23,7 @@ export interface ServeOptions {
   readonly inferStream?: boolean
   readonly http?: Partial<HttpOptions>
   /** Of the app and, where the listener has them as well, of the listener. */
-  readonly doors?: Pick<AppOptions, 'access' | 'gates' | 'forward' | 'corsOrigins'>
+  readonly doors?: Pick<AppOptions, 'access' | 'gates' | 'forward' | 'corsOrigins' | 'tracer'>
 }
 
 export interface Serving {
@@ -80,6 +80,7 @@ export async function serve(options: ServeOptions = {}): Promise<Serving> {
     inferStream: options.inferStream,
     access: options.doors?.access,
     gates: options.doors?.gates,
+    tracer: options.doors?.tracer,
     forward: options.doors?.forward,
     cors: options.doors?.corsOrigins !== undefined,
     ...options.http,
