@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Datatype, InputTensor, ModelRequest, Parameters } from '../../core/model-api/types.ts'
 import type { WireParameters, WireRequest } from './typescript-messages.ts'
 import { findTensor, ReceivedTensor } from './typescript-tensors.ts'
@@ -42,8 +43,12 @@ export class ReceivedRequest implements ModelRequest {
 
   /** Made when it is first asked for: most models never do. */
   get signal(): AbortSignal {
-    this.#abort ??= new AbortController()
-    if (this.#cancelled) this.#abort.abort()
+    if (this.#abort === null) {
+      this.#abort = new AbortController()
+      // Every call to another model listens.
+      setMaxListeners(0, this.#abort.signal)
+      if (this.#cancelled) this.#abort.abort()
+    }
     return this.#abort.signal
   }
 
