@@ -3,6 +3,7 @@ import type { InferRequest, InferResponse, ResponseSink } from '../../core/infer
 import { encodeInferResponse } from '../../core/protocol/grpc/encode-infer.ts'
 import type { BoundInfer } from '../../core/protocol/grpc/infer-memo.ts'
 import type { EncodedMessage } from '../../core/protocol/grpc/types.ts'
+import type { RegionLease } from '../../core/shared-memory/types.ts'
 import type { Trace, Tracer } from '../../core/trace/types.ts'
 import { SHUTTING_DOWN } from './call-status.ts'
 import { sampleCall, sentCall } from './call-trace.ts'
@@ -36,6 +37,10 @@ export class InferCall extends OneMessageCall implements ResponseSink {
       if (this.headNs !== 0) this.#sample(bound)
       bound.model.submit(bound.request)
     } catch (error) {
+      // It never ran, so nobody will answer it.
+      const bound = this.#bound
+      this.#bound = null
+      bound?.lease?.close()
       this.fail(error)
     }
   }
@@ -55,7 +60,11 @@ export class InferCall extends OneMessageCall implements ResponseSink {
       release(answer)
       return
     }
-    const bound = this.#bound as BoundInfer
+    const bound = this.#bound
+    if (bound === null) {
+      release(answer)
+      return
+    }
     this.#bound = null
     if (this.#trace !== null) this.#trace.mark('GRPC_SEND_START', this.#now())
     if (this.over) {
@@ -71,10 +80,10 @@ export class InferCall extends OneMessageCall implements ResponseSink {
       this.#reply(request, answer, bound)
     } catch (error) {
       release(answer)
+      bound.lease?.close()
       this.fail(error)
     }
     this.#sent()
-    bound.lease?.close()
     this.giveBack()
   }
 
@@ -99,32 +108,39 @@ export class InferCall extends OneMessageCall implements ResponseSink {
       headroom: PREFIX_BYTES,
     })
     const { parts, byteLength } = encoded
+    const free = freeing(response, lease)
     if (this.head.replyCoding !== 'identity' && byteLength > 0) {
-      this.#replyCompressed(encoded, response)
+      this.#replyCompressed(encoded, free)
       return
     }
     writePrefix(parts[0] as Uint8Array, byteLength)
     const { responses } = this.service
     this.complete()
     // One part is a copy: the response's memory is free again before the socket has taken it.
-    if (parts.length === 1) response.release?.()
-    const released = parts.length === 1 ? undefined : response.release
+    if (parts.length === 1) free?.()
+    const released = parts.length === 1 ? undefined : free
     this.stream.answer(responses.head('identity'), parts, responses.ok, released)
   }
 
-  #replyCompressed(encoded: EncodedMessage, response: InferResponse): void {
+  #replyCompressed(encoded: EncodedMessage, free: (() => void) | undefined): void {
     const { replyCoding } = this.head
     const { responses } = this.service
     compress(encoded, replyCoding, (parts, copied) => {
-      if (copied) response.release?.()
-      if (this.over) {
-        if (!copied) response.release?.()
-        return
-      }
+      if (copied || this.over) free?.()
+      if (this.over) return
       this.complete()
-      const released = copied ? undefined : response.release
+      const released = copied ? undefined : free
       this.stream.answer(responses.head(replyCoding), parts, responses.ok, released)
     })
+  }
+}
+
+/** To be called once nothing reads the response any more, nor the inputs that it may be made of. */
+function freeing({ release }: InferResponse, lease: RegionLease | null): (() => void) | undefined {
+  if (lease === null) return release
+  return () => {
+    release?.()
+    lease.close(true)
   }
 }
 

@@ -77,6 +77,33 @@ const ENDS: Readonly<Record<string, End>> = {
     serving.backend.instances[0]?.failNext(new ServerError('INTERNAL', 'broken'))
     expect((await client.infer(echoRequest([1]))).code).toBe(status.INTERNAL)
   },
+  'a model that throws when it is given a request': async () => {
+    Object.assign(serving.server.model('echo', ''), {
+      submit: () => {
+        throw new TypeError('a bug')
+      },
+    })
+    expect((await client.infer(echoRequest([1]))).code).toBe(status.INTERNAL)
+    const stream = client.inferStream()
+    stream.send(echoRequest([1]))
+    stream.end()
+    await stream.received(1)
+    expect(stream.answers[0]?.errorMessage).not.toBe('')
+    expect((await stream.status).code).toBe(0)
+  },
+  'a version of its model that refuses it': async () => {
+    Object.assign(serving.server.model('echo', ''), {
+      route: () => {
+        throw new ServerError('INVALID_ARG', 'not for this version')
+      },
+    })
+    expect((await client.infer(echoRequest([1]))).details).toBe('not for this version')
+    const stream = client.inferStream()
+    stream.send(echoRequest([1]))
+    stream.end()
+    expect((await stream.status).code).toBe(0)
+    expect(stream.answers[0]?.errorMessage).toBe('not for this version')
+  },
   'a client that leaves before its message': async (gate) => {
     const call = unfinished(framed(new Uint8Array(0), 0, 5_000))
     await until(() => gate.inflight === 1)
