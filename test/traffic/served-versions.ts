@@ -8,11 +8,12 @@ import { memoryStore } from '../../adapters/stores/memory.ts'
 import { forwardHeaders } from '../../core/access/forward-headers.ts'
 import { identityBackend } from '../../core/backend/identity.ts'
 import type { Backend } from '../../core/backend/types.ts'
+import { ServerError } from '../../core/errors.ts'
 import { createLog } from '../../core/log.ts'
 import { DEFAULT_PROTOCOL_LIMITS as limits } from '../../core/protocol/limits.ts'
 import { createServer, type Server } from '../../core/server.ts'
 import type { ServerOptions } from '../../core/server-options.ts'
-import { createFakeInstance } from '../helpers/fake-backend.ts'
+import { createFakeInstance, type FakeInstance } from '../helpers/fake-backend.ts'
 import { RawClient } from '../helpers/grpc-client.ts'
 import { send } from '../helpers/http.ts'
 
@@ -23,6 +24,11 @@ export interface ServedVersions {
   /** Files of the repository; whoever changes them loads the model again. */
   readonly files: Map<string, Uint8Array>
   readonly logged: readonly string[]
+  /** Every execution of the version fails from now on. */
+  breakVersion(version: number): void
+  /** The version takes requests and answers none until it is released. */
+  stallVersion(version: number): void
+  releaseVersion(version: number): void
   traffic(model: string, method?: 'GET' | 'POST' | 'DELETE', policy?: unknown): Promise<Answer>
   close(): Promise<void>
 }
@@ -48,7 +54,7 @@ export function trafficParameter(policy: unknown): string {
   return `parameters [ { key: "nereid_traffic" value { string_value: "${text}" } } ]`
 }
 
-function steppingBackend(): Backend {
+function steppingBackend(made: Map<number, FakeInstance>): Backend {
   return {
     name: 'stepping',
     defaultModelFilename: '',
@@ -56,7 +62,7 @@ function steppingBackend(): Backend {
       const step = Number(config.parameters?.['step']?.string_value ?? 0)
       return {
         async instance() {
-          return createFakeInstance({
+          const instance = createFakeInstance({
             compute: ({ requests }) => {
               const values = requests.flatMap(({ inputs }) => [
                 ...new Float32Array(new Uint8Array(inputs[0]?.data ?? []).buffer),
@@ -70,6 +76,8 @@ function steppingBackend(): Backend {
               }
             },
           })
+          made.set(version, instance)
+          return instance
         },
         async close() {},
       }
@@ -87,6 +95,8 @@ export async function serveVersions(setup: {
   const log = createLog({ write: (line) => logged.push(line), epochUs: () => 0, pid: 1 })
   const clock = nodeClock()
   const files = new Map<string, Uint8Array>()
+  const instances = new Map<number, FakeInstance>()
+  const instance = (version: number): FakeInstance => instances.get(version) as FakeInstance
   for (const [name, config] of Object.entries(setup.models)) {
     files.set(`${name}/config.pbtxt`, TEXT.encode(config))
     for (const version of setup.versions ?? [1, 2]) {
@@ -96,7 +106,7 @@ export async function serveVersions(setup: {
   const server = await createServer({
     platform: { clock, log },
     stores: [memoryStore({ files })],
-    backends: [steppingBackend(), identityBackend({ clock })],
+    backends: [steppingBackend(instances), identityBackend({ clock })],
     options: { modelTraffic: true, ...setup.options },
   })
   const forward = forwardHeaders('^x-')
@@ -117,6 +127,18 @@ export async function serveVersions(setup: {
     grpc,
     files,
     logged,
+    breakVersion(version) {
+      instance(version).execute = (_batch, _marks, done) =>
+        done(new ServerError('UNAVAILABLE', 'broken'))
+    },
+    stallVersion(version) {
+      instance(version).paused = true
+    },
+    releaseVersion(version) {
+      const one = instance(version)
+      one.paused = false
+      one.finish()
+    },
     async traffic(model, method = 'GET', policy) {
       const body = policy === undefined ? '' : JSON.stringify(policy)
       const answer = await send({ url: `${url}/v2/models/${model}/traffic`, method, body })
