@@ -51,6 +51,7 @@ const VENDORS: Readonly<Record<string, RegExp>> = {
   commander: /^adapters\/cli\/parse\.ts$/,
   koffi: /^native\//,
   '@bufbuild/protobuf': /^adapters\/grpc\//,
+  '@redis/client': /^adapters\/cache\/redis\.ts$/,
   '@opentelemetry/api': /^adapters\/trace\//,
   '@opentelemetry/sdk-trace-base': /^adapters\/trace\//,
   '@opentelemetry/exporter-trace-otlp-http': /^adapters\/trace\//,

@@ -1,5 +1,6 @@
 import type { Flag, FlagGroup } from './flag-types.ts'
 import { ACCESS_GROUP } from './flags/access.ts'
+import { CACHE_GROUP } from './flags/cache.ts'
 import { GRPC_GROUP } from './flags/grpc.ts'
 import { HTTP_GROUP, LIMIT_GROUP, METRICS_GROUP } from './flags/http.ts'
 import { DEPRECATED_GROUP, LATER_GROUPS } from './flags/later.ts'
@@ -24,6 +25,7 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
   OVERLOAD_GROUP,
   SHARED_MEMORY_GROUP,
   RATE_GROUP,
+  CACHE_GROUP,
   TRAFFIC_GROUP,
   TRACE_GROUP,
   ...LATER_GROUPS,

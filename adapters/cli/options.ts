@@ -29,6 +29,8 @@ export interface ServeOptions {
   readonly rateLimit: { readonly resources: readonly RateResource[] } | undefined
   /** Versions of a model may share its requests. */
   readonly modelTraffic: boolean
+  /** undefined = no response is kept. */
+  readonly cache: CacheFlags | undefined
   readonly http: HttpFlags
   readonly grpc: GrpcFlags
   readonly metrics: MetricsFlags
@@ -48,6 +50,30 @@ export interface TraceFlags extends TraceValues, TraceFacts {
     readonly scheduleDelayMs: number
     readonly maxBatchSize: number
   }
+}
+
+export type CacheFlags = { readonly name: 'local'; readonly size: number } | RedisCacheFlags
+
+/** '' and undefined = not said. */
+export interface RedisCacheFlags {
+  readonly name: 'redis'
+  readonly host: string
+  readonly port: number
+  readonly user: string
+  readonly password: string
+  readonly database: number
+  readonly connectTimeoutMs: number | undefined
+  readonly lookupTimeoutMs: number | undefined
+  readonly ttlSecs: number | undefined
+  /** Paths of PEM files; undefined = no TLS. */
+  readonly tls:
+    | {
+        readonly ca: string
+        readonly cert: string
+        readonly key: string
+        readonly servername: string
+      }
+    | undefined
 }
 
 /** What is refused when there is too much of it. 0 = never. */

@@ -1,4 +1,5 @@
 import { accessFlags } from './access-options.ts'
+import { cacheFlags } from './cache-options.ts'
 import { type FlagReader, reader } from './flag-reader.ts'
 import { FlagError, type FlagValues } from './flag-types.ts'
 import { backendSetting, parseRestrictions, rateResource } from './flag-values.ts'
@@ -27,11 +28,8 @@ export function serveOptions(
   if (loadModels.includes('*') && loadModels.length > 1) {
     throw new FlagError("Error: '--load-model=*' must be the only '--load-model'.")
   }
-  if (values.has('response-cache-byte-size') && values.has('cache-config')) {
-    throw new FlagError(
-      'Error: Incompatible flags --response-cache-byte-size and --cache-config both provided. Please provide one or the other.',
-    )
-  }
+  const { cache, warnings: cacheWarnings } = cacheFlags(read, values)
+  warnings.push(...cacheWarnings)
   const disabled = read.boolean('disable-auto-complete-config')
   const strict = read.boolean('strict-model-config')
   if (disabled && values.has('strict-model-config') && !strict) {
@@ -86,6 +84,7 @@ export function serveOptions(
         ? { resources: read.list('rate-limit-resource').map(rateResource) }
         : undefined,
     modelTraffic: read.boolean('model-traffic'),
+    cache,
     http: httpFlags(read),
     grpc: grpcFlags(read),
     metrics: metricsFlags(read, config),

@@ -67,7 +67,7 @@ export function optionTable(options: ServeOptions, facts: ServerFacts): readonly
     ['min_supported_compute_capability', '0.0'],
     ['strict_readiness', bit(options.strictReadiness)],
     ['exit_timeout', String(options.exitTimeoutSecs)],
-    ['cache_enabled', '0'],
+    ['cache_enabled', bit(options.cache !== undefined)],
   ]
   return table(
     ['Option', 'Value'],

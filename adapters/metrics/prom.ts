@@ -1,5 +1,10 @@
 import { collectDefaultMetrics, type Metric, Registry, Summary } from 'prom-client'
-import { DROPPED_FAMILY, type Family, SUMMARY_FAMILIES } from '../../core/metrics/families.ts'
+import {
+  DROPPED_FAMILY,
+  type Family,
+  SUMMARY_FAMILIES,
+  type SummaryKey,
+} from '../../core/metrics/families.ts'
 import {
   type FamilySamples,
   type ModelSeriesOptions,
@@ -39,9 +44,15 @@ const SUMMARY_AGE_BUCKETS = 5
 /** How soon a model that was loaded is summarised. */
 const WATCH_MS = 250
 
-type SummaryKey = keyof RequestTimes
 const SUMMARY_KEYS = Object.keys(SUMMARY_FAMILIES) as SummaryKey[]
 type ModelSummaries = Readonly<Record<SummaryKey, Summary>>
+const TIMES = [
+  'requestNs',
+  'queueNs',
+  'computeInputNs',
+  'computeInferNs',
+  'computeOutputNs',
+] as const satisfies (keyof RequestTimes)[]
 
 /**
  * The metrics of `options.server`. Nothing here is on the way of a request: counters are read from the models'
@@ -67,7 +78,11 @@ export function promMetrics(options: PromOptions): PromMetrics {
       const record = newSummaries(quantiles)
       summaries.set(stats, record)
       stats.observer = (times) => {
-        for (const key of SUMMARY_KEYS) record[key].observe(times[key] / 1000)
+        for (const key of TIMES) record[key].observe(times[key] / 1000)
+      }
+      stats.cacheObserver = (kind, ns, queueNs) => {
+        record[kind === 'hit' ? 'cacheHitNs' : 'cacheMissNs'].observe(ns / 1000)
+        if (kind === 'hit') record.queueNs.observe(queueNs / 1000)
       }
     }
   }
@@ -83,7 +98,8 @@ export function promMetrics(options: PromOptions): PromMetrics {
       const samples: Sample[] = []
       for (const model of models) {
         const summary = summaries.get(model.stats)?.[key]
-        if (summary !== undefined) samples.push(...(await summarySamples(summary, model)))
+        if (summary !== undefined && shown(key, model))
+          samples.push(...(await summarySamples(summary, model)))
       }
       if (samples.length > 0) families.push({ family, samples })
     }
@@ -124,6 +140,12 @@ export function promMetrics(options: PromOptions): PromMetrics {
   }
 }
 
+/** Triton's choice: what a hit and a miss take comes in the place of what a request takes. */
+function shown(key: SummaryKey, { stats }: ServedModel): boolean {
+  if (key === 'requestNs') return !stats.cached
+  return stats.cached || (key !== 'cacheHitNs' && key !== 'cacheMissNs')
+}
+
 function newSummaries(percentiles: readonly number[]): ModelSummaries {
   const summary = ({ name, help }: Family): Summary =>
     new Summary({
@@ -140,6 +162,8 @@ function newSummaries(percentiles: readonly number[]): ModelSummaries {
     computeInputNs: summary(SUMMARY_FAMILIES.computeInputNs),
     computeInferNs: summary(SUMMARY_FAMILIES.computeInferNs),
     computeOutputNs: summary(SUMMARY_FAMILIES.computeOutputNs),
+    cacheHitNs: summary(SUMMARY_FAMILIES.cacheHitNs),
+    cacheMissNs: summary(SUMMARY_FAMILIES.cacheMissNs),
   }
 }
 

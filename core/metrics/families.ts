@@ -23,6 +23,10 @@ export type ModelFamilyKey =
   | 'computeOutputUs'
   | 'pending'
   | 'loadSeconds'
+  | 'cacheHits'
+  | 'cacheHitUs'
+  | 'cacheMisses'
+  | 'cacheMissUs'
   | 'requestHistogram'
   | 'queueHistogram'
   | 'computeHistogram'
@@ -85,6 +89,26 @@ export const MODEL_FAMILIES: Readonly<Record<ModelFamilyKey, Family>> = {
     type: 'gauge',
     help: 'Model load time in seconds',
   },
+  cacheHits: {
+    name: 'nv_cache_num_hits_per_model',
+    type: 'counter',
+    help: 'Number of cache hits per model',
+  },
+  cacheHitUs: {
+    name: 'nv_cache_hit_duration_per_model',
+    type: 'counter',
+    help: 'Total cache hit duration per model, in microseconds',
+  },
+  cacheMisses: {
+    name: 'nv_cache_num_misses_per_model',
+    type: 'counter',
+    help: 'Number of cache misses per model',
+  },
+  cacheMissUs: {
+    name: 'nv_cache_miss_duration_per_model',
+    type: 'counter',
+    help: 'Total cache miss (insert+lookup) duration per model, in microseconds',
+  },
   requestHistogram: {
     name: 'nereid_inference_request_duration_seconds',
     type: 'histogram',
@@ -114,10 +138,17 @@ export const COUNTER_LATENCIES: ReadonlySet<ModelFamilyKey> = new Set([
   'computeInputUs',
   'computeInferUs',
   'computeOutputUs',
+  'cacheHits',
+  'cacheHitUs',
+  'cacheMisses',
+  'cacheMissUs',
 ])
 
+/** What is summarised: the times of requests, and of looking them up in the cache. */
+export type SummaryKey = keyof RequestTimes | 'cacheHitNs' | 'cacheMissNs'
+
 /** `--metrics-config summary_latencies=true`. */
-export const SUMMARY_FAMILIES: Readonly<Record<keyof RequestTimes, Family>> = {
+export const SUMMARY_FAMILIES: Readonly<Record<SummaryKey, Family>> = {
   requestNs: {
     name: 'nv_inference_request_summary_us',
     type: 'summary',
@@ -142,6 +173,16 @@ export const SUMMARY_FAMILIES: Readonly<Record<keyof RequestTimes, Family>> = {
     name: 'nv_inference_compute_output_summary_us',
     type: 'summary',
     help: 'Cumulative inference compute output duration in microseconds (does not include cached requests)',
+  },
+  cacheHitNs: {
+    name: 'nv_cache_hit_summary_per_model',
+    type: 'summary',
+    help: 'Summary of cache hit counts/durations per model, in microseconds.',
+  },
+  cacheMissNs: {
+    name: 'nv_cache_miss_summary_per_model',
+    type: 'summary',
+    help: 'Summary of cache miss counts/durations per model, in microseconds.',
   },
 }
 

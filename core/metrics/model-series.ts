@@ -73,6 +73,12 @@ const single =
   (read: (model: ServedModel) => number) =>
   (model: ServedModel): Sample[] => [{ labels: modelLabels(model), value: read(model) }]
 
+/** Figures of the cache: only of models whose responses it keeps. */
+const cached =
+  (read: (model: ServedModel) => Sample[]) =>
+  (model: ServedModel): Sample[] =>
+    model.stats.cached ? read(model) : []
+
 const micros = (read: (model: ServedModel) => { readonly ns: number }) =>
   single((model) => Math.floor(read(model).ns / 1000))
 
@@ -92,6 +98,10 @@ const READERS: Readonly<Record<ModelFamilyKey, (model: ServedModel) => Sample[]>
   computeOutputUs: micros((model) => model.stats.computeOutput),
   pending: single((model) => model.pending),
   loadSeconds: single((model) => model.stats.loadSeconds),
+  cacheHits: cached(single((model) => model.stats.cacheHit.count)),
+  cacheHitUs: cached(micros((model) => model.stats.cacheHit)),
+  cacheMisses: cached(single((model) => model.stats.cacheMiss.count)),
+  cacheMissUs: cached(micros((model) => model.stats.cacheMiss)),
   requestHistogram: (model) => buckets(model, model.stats.requestHistogram),
   queueHistogram: (model) => buckets(model, model.stats.queueHistogram),
   firstResponse: firstResponseBuckets,

@@ -1,5 +1,6 @@
 import type { Flag, FlagGroup } from '../flag-types.ts'
-import { cacheSetting, checkPair, checkPortRange, hostPolicySetting } from '../flag-values.ts'
+import { checkPair, checkPortRange, hostPolicySetting } from '../flag-values.ts'
+import { RESPONSE_CACHE_BYTE_SIZE } from './cache.ts'
 import { OLD_TRACE_FLAGS } from './trace.ts'
 
 /** Flags of Triton that are checked here and do nothing yet, so that existing command lines start. */
@@ -40,22 +41,6 @@ const CLOUD: readonly FlagGroup[] = [
         min: 1,
       }),
       string('vertex-ai-default-model', 'Model of single-model requests.'),
-    ],
-  },
-]
-
-const CACHE_AND_RATE: readonly FlagGroup[] = [
-  {
-    title: 'Response Cache',
-    flags: [
-      string('cache-config', 'Setting of a response cache: --cache-config=local,size=<bytes>.', {
-        value: '<string>,<string>=<string>',
-        repeatable: true,
-        check: (value) => void cacheSetting(value),
-      }),
-      string('cache-directory', 'Where Triton looks for cache libraries.', {
-        default: '/opt/tritonserver/caches',
-      }),
     ],
   },
 ]
@@ -109,9 +94,9 @@ export const DEPRECATED_GROUP: FlagGroup = {
       effect: 'served',
       help: 'DEPRECATED: true is --disable-auto-complete-config.',
     },
-    integer('response-cache-byte-size', 'DEPRECATED: use --cache-config.', { min: 0 }),
+    RESPONSE_CACHE_BYTE_SIZE,
     ...OLD_TRACE_FLAGS,
   ],
 }
 
-export const LATER_GROUPS: readonly FlagGroup[] = [...CLOUD, ...CACHE_AND_RATE, MEMORY]
+export const LATER_GROUPS: readonly FlagGroup[] = [...CLOUD, MEMORY]

@@ -4,6 +4,7 @@ export const build = {
   external: [
     'koffi',
     'onnxruntime-node',
+    '@redis/client',
     '@opentelemetry/api',
     '@opentelemetry/exporter-trace-otlp-http',
     '@opentelemetry/resources',
@@ -31,6 +32,8 @@ export const build = {
       shebang: false,
     },
   ],
+  // Types alone, and none but its own: good as declarations.
+  copies: { 'model.d.ts': '../../../core/model-api/types.ts' },
   /** Bytes of all scripts together, without source maps. */
   maxBytes: 1_150_000,
 } as const

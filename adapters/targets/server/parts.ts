@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { identityBackend } from '../../../core/backend/identity.ts'
 import { repeatBackend } from '../../../core/backend/repeat.ts'
 import type { Backend } from '../../../core/backend/types.ts'
+import type { ResponseCache } from '../../../core/cache/types.ts'
 import type { Clock } from '../../../core/platform.ts'
 import { DEFAULT_PROTOCOL_LIMITS } from '../../../core/protocol/limits.ts'
 import { createServer } from '../../../core/server.ts'
@@ -9,6 +10,7 @@ import { NO_SHARED_MEMORY } from '../../../core/shared-memory/no-shared-memory.t
 import { createSharedMemory } from '../../../core/shared-memory/regions.ts'
 import type { SharedMemory } from '../../../core/shared-memory/types.ts'
 import { typescriptBackend } from '../../backends/typescript.ts'
+import { cacheMetrics } from '../../cache/metrics.ts'
 import type { ServeOptions } from '../../cli/options.ts'
 import type { ServerParts } from '../../cli/run.ts'
 import { createApp } from '../../http/app.ts'
@@ -19,6 +21,7 @@ import type { NodePlatform } from '../../platform/node.ts'
 import { posixSharedMemory } from '../../shared-memory/posix.ts'
 import { diskStore } from '../../stores/disk.ts'
 import { type OpenTrace, openTrace } from '../../trace/open.ts'
+import { openCache } from './cache.ts'
 import { type Doors, openDoors } from './doors.ts'
 import { type Overload, openOverload } from './overload.ts'
 
@@ -56,6 +59,7 @@ export function serverParts(setup: {
   }
   let tracing: OpenTrace | undefined
   let guard: Overload | undefined
+  let cache: ResponseCache | undefined
   /** Opened with the first port: that loading models takes the event loop is no overload. */
   const overload = (): Overload => {
     guard ??= openOverload(options.overload, platform.log)
@@ -73,6 +77,7 @@ export function serverParts(setup: {
     createServer: async () => {
       doors()
       tracing = await openTrace(options.trace, platform)
+      cache = await openCache(options.cache, platform)
       const backend = options.onnxRuntime === 'ffi' ? ffiBackend : workerBackend
       return createServer({
         platform,
@@ -83,6 +88,7 @@ export function serverParts(setup: {
           repeatBackend({ clock: platform.clock }),
           typescriptBackend({ clock: platform.clock, worker: workerFile('typescript-worker') }),
         ],
+        cache,
         options,
       })
     },
@@ -162,6 +168,7 @@ export function serverParts(setup: {
             ...(cpu?.() ?? []),
             ...doors().families(),
             ...overloadMetrics(overload().gate),
+            ...cacheMetrics(cache),
             ...(tracing?.families() ?? []),
             ...trafficMetrics(server.traffic),
           ],

@@ -65,6 +65,23 @@ test('without flags everything has the default that Triton gives it', () => {
     backendConfig: new Map(),
     onnxRuntime: 'ffi',
     rateLimit: undefined,
+    cache: undefined,
+    trace: {
+      level: 0,
+      rate: 1000,
+      count: -1,
+      logFrequency: 0,
+      mode: 'triton',
+      file: '',
+      options: [],
+      export: {
+        url: 'http://localhost:4318/v1/traces',
+        resource: {},
+        maxQueueSize: 2048,
+        scheduleDelayMs: 5000,
+        maxBatchSize: 512,
+      },
+    },
     modelTraffic: false,
     http: {
       enabled: true,
@@ -131,9 +148,7 @@ test('a value keeps its text: leading zeros, signs, further equals signs, dashes
   expect(served(['--id', '007']).options.id).toBe('007')
   expect(served(['--id=a=b']).options.id).toBe('a=b')
   expect(served(['--id', '--strange']).options.id).toBe('--strange')
-  expect(served(['--trace-count', '-1']).warnings).toEqual([
-    '--trace-count is accepted and has no effect yet',
-  ])
+  expect(served(['--trace-count', '-1']).options.trace.count).toBe(-1)
 })
 
 for (const [text, value] of [
@@ -253,7 +268,6 @@ test('a command line for services of later releases starts and names what has no
   const { warnings } = served([
     '--grpc-port=9001',
     '--allow-sagemaker=true',
-    '--cache-config=local,size=1048576',
     '--trace-config=triton,file=/tmp/t.json',
     '--trace-config=level=TIMESTAMPS',
     '--pinned-memory-pool-byte-size=0',
@@ -262,8 +276,8 @@ test('a command line for services of later releases starts and names what has no
     '--model-load-gpu-limit=0:0.5',
     '--min-supported-compute-capability=7.5',
   ])
-  expect(warnings).toHaveLength(8)
-  expect(warnings).toContain('--cache-config is accepted and has no effect yet')
+  expect(warnings).toHaveLength(6)
+  expect(warnings).toContain('--host-policy is accepted and has no effect yet')
 })
 
 test('what is switched off is not warned about', () => {
