@@ -40,11 +40,6 @@ export function readCases(file: string): readonly RecordedCase[] {
   return parseExact(readFileSync(url, 'utf8')) as readonly RecordedCase[]
 }
 
-/** What the HTTP surface does not serve yet, by the path. */
-export function isOutOfScope(recorded: RecordedCase): boolean {
-  return /\/trace\/setting/.test(recorded.path)
-}
-
 export function bodyOf(recorded: RecordedCase): Buffer {
   if (recorded.body.base64 !== undefined) return Buffer.from(recorded.body.base64, 'base64')
   return Buffer.from(recorded.body.text ?? '')

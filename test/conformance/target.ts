@@ -8,6 +8,7 @@ import { startHttp } from '../../adapters/http/node/listener.ts'
 import { nodeClock } from '../../adapters/platform/clock.ts'
 import { posixSharedMemory } from '../../adapters/shared-memory/posix.ts'
 import { diskStore } from '../../adapters/stores/disk.ts'
+import { openTrace, type TraceOptions } from '../../adapters/trace/open.ts'
 import { identityBackend } from '../../core/backend/identity.ts'
 import { repeatBackend } from '../../core/backend/repeat.ts'
 import { createLog } from '../../core/log.ts'
@@ -25,6 +26,17 @@ export interface Target {
 }
 
 const CLOSE_MS = 10_000
+/** What a server is started with that was told nothing of it. */
+const NO_TRACING: TraceOptions = {
+  level: 0,
+  rate: 1000,
+  count: -1,
+  logFrequency: 0,
+  mode: 'triton',
+  file: '',
+  options: [],
+  export: { url: '', resource: {}, maxQueueSize: 1, scheduleDelayMs: 1, maxBatchSize: 1 },
+}
 const RECORDED = fileURLToPath(new URL('../fixtures/recorded/repository', import.meta.url))
 
 /** This project's server, whole and in this process: disk store, ONNX backend, HTTP listener on a free port. */
@@ -42,7 +54,8 @@ export async function startServer(root: string, options: ServerOptions): Promise
   // The recorded release lets every client register.
   const host = await posixSharedMemory()
   const sharedMemory = createSharedMemory({ host, enabled: true })
-  const app = createApp({ server, log, limits, sharedMemory })
+  const { tracer } = await openTrace(NO_TRACING, { clock, log })
+  const app = createApp({ server, log, limits, sharedMemory, tracer })
   const address = '127.0.0.1'
   const listener = await startHttp({ server, app, log, limits, sharedMemory, address, port: 0 })
   return {
