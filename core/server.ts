@@ -2,6 +2,7 @@ import type { Backend } from './backend/types.ts'
 import { createCaching } from './cache/caching.ts'
 import type { ResponseCache } from './cache/types.ts'
 import { ServerError } from './errors.ts'
+import { RETRY_AFTER_SECS } from './overload/types.ts'
 import type { ModelStore, Platform } from './platform.ts'
 import { createRateLimiter } from './rate-limit/rate-limiter.ts'
 import { RepositoryManager } from './repository/manager.ts'
@@ -126,7 +127,8 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
   }
 
   function requireAccepting(): void {
-    if (!accepting) throw new ServerError('UNAVAILABLE', 'Server not ready')
+    if (accepting) return
+    throw new ServerError('UNAVAILABLE', 'Server not ready', { retryAfterSecs: RETRY_AFTER_SECS })
   }
 
   async function shutDown(timeoutMs: number): Promise<void> {

@@ -1,4 +1,5 @@
 import { ServerError } from '../errors.ts'
+import { RETRY_AFTER_SECS } from '../overload/types.ts'
 import type { Clock } from '../platform.ts'
 import { createAlarm } from '../schedulers/alarm.ts'
 
@@ -48,6 +49,7 @@ export function createStepGate(options: {
           new ServerError(
             'UNAVAILABLE',
             `step did not start within ${MAX_STEP_WAIT_NS / 1e9} seconds, ${running} requests of it are in flight, the limit is ${limit}`,
+            { retryAfterSecs: RETRY_AFTER_SECS },
           ),
         )
       }

@@ -2,6 +2,7 @@ import type { BackendModel, Instance } from '../backend/types.ts'
 import type { ModelConfig, VersionPolicy } from '../config/types.ts'
 import { ServerError } from '../errors.ts'
 import type { InferRequest } from '../infer.ts'
+import { RETRY_AFTER_SECS } from '../overload/types.ts'
 import type { Clock } from '../platform.ts'
 import type { Scheduler } from '../schedulers/types.ts'
 import type { ServedModel, TensorMetadata } from '../server-types.ts'
@@ -116,6 +117,7 @@ export class LoadedModel implements ServedModel {
         new ServerError(
           'UNAVAILABLE',
           `Request for unknown model: '${this.name}' version ${this.version} is not at ready state`,
+          { retryAfterSecs: RETRY_AFTER_SECS },
         ),
       )
       return

@@ -1,5 +1,6 @@
 import { ServerError } from '../errors.ts'
 import type { LoadedModel } from '../model/model.ts'
+import { RETRY_AFTER_SECS } from '../overload/types.ts'
 import type { ModelRecord } from './lifecycle.ts'
 
 /** 2^63 - 1: versions beyond it are no numbers to Triton. */
@@ -105,5 +106,6 @@ function parseVersionText(version: string): bigint {
 }
 
 function unknown(code: 'NOT_FOUND' | 'UNAVAILABLE', text: string): ServerError {
-  return new ServerError(code, `Request for unknown model: ${text}`)
+  const retryAfterSecs = code === 'UNAVAILABLE' ? RETRY_AFTER_SECS : 0
+  return new ServerError(code, `Request for unknown model: ${text}`, { retryAfterSecs })
 }

@@ -5,13 +5,11 @@ import type { FailureReason, ModelStats } from '../stats.ts'
 
 /** Errors a scheduler answers with instead of running a request. Texts are Triton's where Triton has one. */
 export function queueFull(request: InferRequest): ServerError {
-  return new ServerError('UNAVAILABLE', `${request.logPrefix}Exceeds maximum queue size`, {
-    retryAfterSecs: RETRY_AFTER_SECS,
-  })
+  return later(`${request.logPrefix}Exceeds maximum queue size`)
 }
 
 export function timeoutExpired(): ServerError {
-  return new ServerError('UNAVAILABLE', 'Request timeout expired')
+  return later('Request timeout expired')
 }
 
 export function cancelled(): ServerError {
@@ -19,10 +17,13 @@ export function cancelled(): ServerError {
 }
 
 export function schedulerClosed(request: InferRequest): ServerError {
-  return new ServerError(
-    'UNAVAILABLE',
+  return later(
     `${request.logPrefix}Server is stopping, scheduler for model has stopped accepting new inference requests`,
   )
+}
+
+function later(message: string): ServerError {
+  return new ServerError('UNAVAILABLE', message, { retryAfterSecs: RETRY_AFTER_SECS })
 }
 
 /** Counts a request that did not run and gives its answer. */

@@ -253,6 +253,36 @@ test('a request that a full queue refuses is told when to come again', async () 
   expect(gate.inflight).toBe(2)
 })
 
+test('a request that waited too long is told when to come again', async () => {
+  const config = `${ECHO_CONFIG} dynamic_batching {
+    default_queue_policy { default_timeout_microseconds: 1000 timeout_action: REJECT }
+  }`
+  await start(new OverloadGate(), { models: { echo: config }, backend: { paused: true } })
+  const [instance] = serving.backend.instances
+  const first = await connection()
+  first.send(inferBytes('echo', [1]))
+  await until(() => instance?.running === true)
+  for (const way of ways) {
+    const client = await connection()
+    client.send(whole(way))
+    const refusal = await client.answer()
+    expect(refusal.body.toString()).toContain('Request timeout expired')
+    expect([refusal.status, refusal.headers['retry-after']]).toEqual([503, '1'])
+  }
+  instance?.finish()
+})
+
+test('a request that comes when the server stops is told to come again', async () => {
+  await start(new OverloadGate())
+  await serving.server.close(0)
+  for (const way of ways) {
+    const client = await connection()
+    client.send(whole(way))
+    const refusal = await client.answer()
+    expect([refusal.status, refusal.headers['retry-after']]).toEqual([503, '1'])
+  }
+})
+
 test('connections are closed after their answers while memory is short', async () => {
   const { listener } = await start(new OverloadGate())
   const client = await connection()
