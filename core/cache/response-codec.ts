@@ -57,7 +57,8 @@ function decode(bytes: Uint8Array): CachedResponse | null {
   const start = PREFIX + view.getUint32(4, true)
   if (start > bytes.length) return null
   const header: Header = JSON.parse(new TextDecoder().decode(bytes.subarray(PREFIX, start)))
-  const body = bytes.slice(start)
+  // Not `slice`: a subclass may give a view.
+  const body = new Uint8Array(bytes.subarray(start))
   const outputs: Tensor[] = []
   let at = 0
   for (const [name, datatype, shape, size] of header.outputs) {

@@ -26,6 +26,7 @@ it('a response comes back as it was, wherever its bytes lie', () => {
   const decoded = decodeResponse(moved.subarray(3))
   expect(decoded).toEqual(RESPONSE)
   expect(decoded?.outputs.map(({ data }) => data.byteOffset % 8)).toEqual([0, 0, 0])
+  expect(decodeResponse(Buffer.from(bytes))).toEqual(RESPONSE)
   moved.fill(0)
   expect(decoded).toEqual(RESPONSE)
   const bare = { outputs: [] }
