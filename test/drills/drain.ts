@@ -10,7 +10,7 @@ import { IDENTITY, writeModel } from './models.ts'
 import { randomFrom } from './random.ts'
 import { writeRepeat } from './repeat.ts'
 import { decoupledClient, eventsClient, type RepeatClient } from './repeat-clients.ts'
-import { type DrillServer, serveAll } from './servers.ts'
+import { type DrillServer, PATIENT, serveAll } from './servers.ts'
 import { StreamDoor } from './stream-door.ts'
 
 const ROUNDS = { ci: 8, long: 50 }
@@ -73,7 +73,7 @@ parameters { key: "execute_delay_ms" value { string_value: "${SLOW_MS}" } }`,
     let badExits = 0
     for (let round = 1; round <= rounds; round++) {
       progress(`stop ${round} of ${rounds}`)
-      const server = await serveAll([`--model-repository=${root}`], { TMPDIR: temporary })
+      const server = await serveAll([PATIENT, `--model-repository=${root}`], { TMPDIR: temporary })
       const code = await underLoad(server, count, context, MIN_LOAD_MS + random() * SLOW_MS)
       if (code !== 0) badExits++
     }

@@ -7,6 +7,7 @@ import { grpcDoor } from './grpc-door.ts'
 import { inference, verifyValues } from './inference.ts'
 import { IDENTITY, writeModel } from './models.ts'
 import { processFigures } from './process-figures.ts'
+import { held } from './server-figures.ts'
 import { type DrillServer, serveAll } from './servers.ts'
 
 const FLOOD_MS = { ci: 5_000, long: 60_000 }
@@ -178,6 +179,7 @@ async function exercise(
     }),
   )
   const afterwards = accepted.length - before
+  const stillHeld = await held(server.metricsUrl, NORMAL_WITHIN_MS)
   client.close()
   prober.close()
   connection.cut()
@@ -209,6 +211,7 @@ async function exercise(
     atMost(named('memory beyond that of the first second'), growth, MAX_GROWTH_MB, 'MB'),
     atMost(named('normal again within'), normalMs, NORMAL_WITHIN_MS, 'ms'),
     atLeast(named('right answers of the first ones afterwards'), afterwards, AFTERWARDS),
+    atMost(named('held after it'), stillHeld, 0),
     atMost(named('exit code'), code ?? 255, 0),
   ]
 }

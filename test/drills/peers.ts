@@ -9,8 +9,8 @@ import { runLoad, type Target } from './load.ts'
 import { writeModel } from './models.ts'
 import { processFigures } from './process-figures.ts'
 import { randomFrom } from './random.ts'
-import { metric, metrics, settled } from './server-figures.ts'
-import { serveAll } from './servers.ts'
+import { held, settled } from './server-figures.ts'
+import { PATIENT, serveAll } from './servers.ts'
 import { StreamDoor } from './stream-door.ts'
 
 const SECONDS = { ci: 10, long: 300 }
@@ -30,7 +30,7 @@ export const peers: Drill = {
   async run({ profile, seed, folder, progress, note }) {
     const root = join(folder, 'models')
     writeModel(root, { name: TARGET.model, affine: TARGET.affine, config: 'dynamic_batching { }' })
-    const server = await serveAll([`--model-repository=${root}`])
+    const server = await serveAll([PATIENT, `--model-repository=${root}`])
     const pid = server.process.pid ?? 0
     const random = randomFrom(seed)
     const client = new Client(server.url, 2)
@@ -77,11 +77,7 @@ export const peers: Drill = {
     const [tally] = await Promise.all([load(() => !over()), watch(), ...crowd])
 
     const fds = await settled(() => Math.max(0, processFigures(pid).fds - start.fds), 0, SETTLE_MS)
-    const pending = await settled(
-      async () => metric(await metrics(server.metricsUrl), 'nv_inference_pending_request_count'),
-      0,
-      SETTLE_MS,
-    )
+    const stillHeld = await held(server.metricsUrl, SETTLE_MS)
     const status = await stream.close()
     for (const one of connections) one.cut()
     client.close()
@@ -96,7 +92,7 @@ export const peers: Drill = {
       atMost("status of a healthy client's stream", status, 0),
       atMost('memory more than at the start, at most', most - start.rssMb, MAX_GROWTH_MB, 'MB'),
       atMost('file descriptors more than at the start', fds, 0),
-      atMost('pending after it', pending, 0),
+      atMost('held after it', stillHeld, 0),
       atMost('exit code', code ?? 255, 0),
     ]
   },

@@ -7,6 +7,7 @@ import { Generations, generationModel, generationOf } from './generations.ts'
 import { inference, question } from './inference.ts'
 import { memorySampler, SAMPLED } from './memory.ts'
 import { affineOnnx, writeModel } from './models.ts'
+import { PATIENT } from './servers.ts'
 import { type Point, slopeAfter } from './slope.ts'
 
 const RELOADS = { ci: 700, long: 5_000 }
@@ -45,7 +46,7 @@ export const reload: Drill = {
     const file = join(root, MODEL, '1/model.onnx')
     writeModel(root, { name: MODEL, affine: generationModel(1) })
     const explicit = ['--model-control-mode=explicit', `--load-model=${MODEL}`]
-    const server = await serve([`--model-repository=${root}`, ...explicit], SAMPLED)
+    const server = await serve([PATIENT, `--model-repository=${root}`, ...explicit], SAMPLED)
     const sample = memorySampler(server)
     const client = new Client(server.url, CLIENTS)
     const admin = new Client(server.url, 1)

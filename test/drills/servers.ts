@@ -4,6 +4,12 @@ export interface DrillServer extends Serving {
   readonly grpcPort: number
 }
 
+/**
+ * For drills that ask whether every request is answered: a shared machine stands still now and then, and a server sheds
+ * inference meanwhile.
+ */
+export const PATIENT = '--overload-lag-ms=0'
+
 /** Starts the built server with all its doors on free ports of this machine. */
 export async function serveAll(
   args: readonly string[],

@@ -10,7 +10,8 @@ import { memorySampler, SAMPLED } from './memory.ts'
 import { affineOnnx, IDENTITY, writeModel } from './models.ts'
 import { processFigures } from './process-figures.ts'
 import { randomFrom } from './random.ts'
-import { metric, metrics, settled } from './server-figures.ts'
+import { held, settled } from './server-figures.ts'
+import { PATIENT } from './servers.ts'
 import { type Point, slopeAfter } from './slope.ts'
 
 const SECONDS = { ci: 50, long: 4 * 3600 }
@@ -48,7 +49,7 @@ export const soak: Drill = {
     writeModel(root, { name: CHURN })
     const loaded = TARGETS.map(({ model }) => `--load-model=${model}`)
     const server = await serve(
-      [`--model-repository=${root}`, '--model-control-mode=explicit', ...loaded],
+      [PATIENT, `--model-repository=${root}`, '--model-control-mode=explicit', ...loaded],
       SAMPLED,
     )
     const memoryNow = memorySampler(server)
@@ -109,9 +110,7 @@ export const soak: Drill = {
       progress(`${resident.length} of ${SECONDS[profile]} samples, ${asked} requests`)
     })
     const end = await atRest(server, start)
-    const gauge = async (): Promise<number> =>
-      metric(await metrics(server.metricsUrl), 'nv_inference_pending_request_count')
-    const pending = await settled(gauge, 0, SETTLE_MS)
+    const stillHeld = await held(server.metricsUrl, SETTLE_MS)
     server.process.kill('SIGTERM')
     const { code } = await server.ended
     const perHour = (tally.asked / SECONDS[profile]) * 3600
@@ -130,7 +129,7 @@ export const soak: Drill = {
       memory('heap', heap),
       atMost('file descriptors more than at the start', end.fds - start.fds, 0),
       atMost('threads more than at the start', end.threads - start.threads, 0),
-      atMost('pending after it', pending, 0),
+      atMost('held after it', stillHeld, 0),
       atMost('exit code', code ?? 255, 0),
     ]
   },

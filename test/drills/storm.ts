@@ -8,8 +8,8 @@ import { runLoad } from './load.ts'
 import { memorySampler, SAMPLED } from './memory.ts'
 import { processFigures } from './process-figures.ts'
 import { randomFrom } from './random.ts'
-import { metric, metrics, settled } from './server-figures.ts'
-import { type DrillServer, serveAll } from './servers.ts'
+import { held, metric, metrics, settled } from './server-figures.ts'
+import { type DrillServer, PATIENT, serveAll } from './servers.ts'
 import { grpcShmDoor, restShmDoor, ShmRegion } from './shm-door.ts'
 import { type Point, slopeAfter } from './slope.ts'
 import { CALLS } from './storm-calls.ts'
@@ -39,7 +39,7 @@ export const storm: Drill = {
   async run({ profile, seed, folder, progress, note }) {
     const root = join(folder, 'models')
     writeStages(root)
-    const args = [`--model-repository=${root}`, '--allow-client-shm=true']
+    const args = [PATIENT, `--model-repository=${root}`, '--allow-client-shm=true']
     const server = await serveAll(args, SAMPLED)
     const memoryNow = memorySampler(server)
     const random = randomFrom(seed)
@@ -114,11 +114,7 @@ export const storm: Drill = {
     await Promise.all([sample(), ...Array.from({ length: VICTIMS_AT_A_TIME }, strike)])
     const tally = await healthy
 
-    const pending = await settled(
-      async () => metric(await metrics(server.metricsUrl), 'nv_inference_pending_request_count'),
-      0,
-      SETTLE_MS,
-    )
+    const stillHeld = await held(server.metricsUrl, SETTLE_MS)
     const text = await metrics(server.metricsUrl)
     for (const one of [...connections, steady]) one.cut()
     const accounts = Object.keys(STAGES).map((model) => {
@@ -152,7 +148,7 @@ export const storm: Drill = {
       atMost('answers that no cancellation excuses', count.wrong, 0),
       atLeast('right answers of those who stayed', tally.right, SECONDS[profile] * 10),
       atMost('wrong or missing ones', tally.wrong + tally.missing, 0),
-      atMost('pending after it', pending, 0),
+      atMost('held after it', stillHeld, 0),
       atMost('models whose counts do not add up', accounts.filter((kept) => !kept).length, 0),
       atMost('failures of backends', broken, 0),
       memory('heap', heap, MAX_HEAP_MB_PER_10K[profile]),
