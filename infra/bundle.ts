@@ -1,4 +1,4 @@
-import { chmodSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build as esbuild, type Plugin } from 'esbuild'
 
@@ -7,6 +7,8 @@ export interface TargetBuild {
   /** Packages that are loaded at run time. */
   readonly external: readonly string[]
   readonly bundles: readonly Bundle[]
+  /** Output name → file that goes there as it is, relative to the target. */
+  readonly copies?: Readonly<Record<string, string>>
   /** Budget: bytes of all scripts together, without source maps. */
   readonly maxBytes: number
 }
@@ -67,6 +69,9 @@ export async function bundleTarget(options: {
         chmodSync(file, statSync(file).mode | 0o111)
       }
     }
+  }
+  for (const [name, file] of Object.entries(options.build.copies ?? {})) {
+    copyFileSync(join(options.from, file), join(options.to, name))
   }
   // `main.js` is CommonJS although the package is a module.
   writeFileSync(join(options.to, 'package.json'), '{"type":"commonjs"}\n')

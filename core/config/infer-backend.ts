@@ -40,6 +40,9 @@ export const FRAMEWORKS: readonly Framework[] = [
   },
   { backend: 'pytorch', platforms: ['torch_aoti'], file: 'model.pt2', fillsPlatform: true },
   { backend: 'python', platforms: [], file: 'model.py', fillsPlatform: false },
+  // Triton has no such backend.
+  { backend: 'typescript', platforms: [], file: 'model.ts', fillsPlatform: false },
+  { backend: 'typescript', platforms: [], file: 'model.js', fillsPlatform: false },
 ]
 
 /**

@@ -29,6 +29,13 @@ const cases: [
   ['an OpenVINO file', {}, ['model.xml', 'model.bin'], ['openvino', undefined, 'model.xml']],
   ['a TorchScript file', {}, ['model.pt'], ['pytorch', 'pytorch_libtorch', 'model.pt']],
   ['a Python file', {}, ['model.py'], ['python', undefined, 'model.py']],
+  ['a TypeScript file', {}, ['model.ts'], ['typescript', undefined, 'model.ts']],
+  [
+    'the typescript backend and a JavaScript file',
+    { backend: 'typescript' },
+    ['model.js'],
+    ['typescript', undefined, 'model.js'],
+  ],
   [
     'the platform alone',
     { platform: 'onnxruntime_onnx' },
