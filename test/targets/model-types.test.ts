@@ -43,6 +43,6 @@ export const execute: Execute = async (requests) =>
     'answer.ts': good.replace('outputs:', 'output:'),
   })
   expect(told).toMatch(/^datatype\.ts\(6,.*FP31/m)
-  expect(told).toMatch(/^answer\.ts\(4,/m)
+  expect(told).toMatch(/^answer\.ts\(5,/m)
   expect(told).not.toContain('good.ts')
 })
