@@ -5,6 +5,7 @@ import { orderingIsKept, preferredSizesFit, priorityLevelsFit } from './rules/dy
 import { ensembleFieldsFit, ensembleStepsFit } from './rules/ensemble.ts'
 import * as groups from './rules/instance-groups.ts'
 import { metricControlsAreComplete } from './rules/metrics.ts'
+import { paddingFits } from './rules/padding.ts'
 import { filesStayInside } from './rules/paths.ts'
 import * as platform from './rules/platform.ts'
 import type { Rule } from './rules/rule.ts'
@@ -53,6 +54,7 @@ const COMPLETE_RULES: readonly Rule[] = [
   tensorNamesAreUnique,
   batchInputsFit,
   batchOutputsFit,
+  paddingFits,
   groups.groupsAreGiven,
   groups.groupDevicesFit,
   groups.groupProfilesFit,

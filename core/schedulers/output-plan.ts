@@ -1,3 +1,4 @@
+import { paddingOf, type TrimmedOutput } from '../config/padding.ts'
 import type { ModelConfig, ModelOutput } from '../config/types.ts'
 import { createScatters, type Scatter } from './scatter.ts'
 
@@ -11,6 +12,8 @@ export interface OutputPlan {
   readonly reshapes: ReadonlyMap<string, (shape: readonly number[]) => number[]> | null
   /** Outputs whose parts have the shapes of an input of each request. */
   readonly scatters: ReadonlyMap<string, Scatter> | null
+  /** Outputs that are longer than their requests' inputs were. */
+  readonly trims: ReadonlyMap<string, TrimmedOutput> | null
   /** Whether what a model gives for a request alone is what its client sees. */
   readonly plain: boolean
 }
@@ -23,12 +26,14 @@ export function createOutputPlan(config: ModelConfig): OutputPlan {
     if (reshape !== null) reshapes.set(output.name ?? '', reshape)
   }
   const scatters = createScatters(config)
+  const trims = paddingOf(config)?.outputs ?? null
   return {
     names: outputs.map((output) => output.name ?? '').sort(),
     batches: (config.max_batch_size ?? 0) > 0,
     reshapes: reshapes.size === 0 ? null : reshapes,
     scatters,
-    plain: reshapes.size === 0 && scatters === null,
+    trims,
+    plain: reshapes.size === 0 && scatters === null && trims === null,
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Instance } from '../backend/types.ts'
+import { paddingOf } from '../config/padding.ts'
 import type { ModelConfig } from '../config/types.ts'
 import type { Clock, Log } from '../platform.ts'
 import type { ModelStats } from '../stats.ts'
@@ -6,6 +7,7 @@ import type { Tensor } from '../tensor.ts'
 import { createDecoupledRunner } from './decoupled-runner.ts'
 import { createRunner, type Runner, type RunnerOptions } from './execute.ts'
 import { createOutputPlan } from './output-plan.ts'
+import { PaddedInstance } from './padded-instance.ts'
 
 export interface SchedulerOptions {
   /** Complete and normalized. */
@@ -38,12 +40,15 @@ export function createSchedulerParts(options: SchedulerOptions): SchedulerParts 
   const outputs = createOutputPlan(options.config)
   const decoupled = options.config.model_transaction_policy?.decoupled === true
   const create = decoupled ? createDecoupledRunner : createRunner
+  const padding = paddingOf(options.config)
+  const instances =
+    padding === null
+      ? options.instances
+      : options.instances.map((instance) => new PaddedInstance(instance, padding))
   const what = `model '${options.modelName}' version ${options.version}`
   return {
     ...options,
     createRunners: (own) =>
-      options.instances.map((instance) =>
-        create({ instance, outputs, stats, clock, log, what, ...own }),
-      ),
+      instances.map((instance) => create({ instance, outputs, stats, clock, log, what, ...own })),
   }
 }

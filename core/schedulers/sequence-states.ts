@@ -31,6 +31,7 @@ export function createSequenceStates(
     batches,
     reshapes: null,
     scatters: null,
+    trims: null,
     plain: true,
   }
   const row = new InferRequest({ inputs: [] }, { answer() {} })

@@ -5,6 +5,7 @@ import { byteSize, elementCount, shapeText, type Tensor } from '../tensor.ts'
 import type { OutputPlan } from './output-plan.ts'
 import { scatterOutput } from './scatter.ts'
 import { skipElements } from './skip-elements.ts'
+import { trimOutput } from './trim-output.ts'
 import { wantedNames } from './wanted-names.ts'
 
 /**
@@ -28,7 +29,7 @@ export function splitResult(
     for (const name of names) {
       let cut = parts.get(name)
       if (cut === undefined) {
-        cut = cutRows(find(result, name), batch, plan)
+        cut = cutOutput(find(result, name), batch, plan)
         parts.set(name, cut)
       }
       outputs.push(cut[i] as Tensor)
@@ -61,10 +62,17 @@ function find(result: BatchResult, name: string): Tensor {
   throw new ServerError('INTERNAL', `the model gave no output '${name}'`)
 }
 
-/** One tensor per request: rows of `output` in request order. */
-function cutRows(output: Tensor, batch: Batch, plan: OutputPlan): readonly Tensor[] {
+function cutOutput(output: Tensor, batch: Batch, plan: OutputPlan): readonly Tensor[] {
   const scatter = plan.scatters?.get(output.name)
   if (scatter !== undefined) return scatterOutput(output, batch, scatter)
+  const rows = cutRows(output, batch, plan)
+  const trim = plan.trims?.get(output.name)
+  if (trim === undefined) return rows
+  return rows.map((part, i) => trimOutput(part, batch.requests[i] as InferRequest, trim))
+}
+
+/** One tensor per request: rows of `output` in request order. */
+function cutRows(output: Tensor, batch: Batch, plan: OutputPlan): readonly Tensor[] {
   const { requests, size } = batch
   const { name, datatype, shape, data } = output
   const item = plan.batches ? shape.slice(1) : shape
