@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { send } from '../helpers/http.ts'
-import { startServer, type Target } from './target.ts'
+import { buildServer, type Serving, serve, stopAll } from '../targets/child.ts'
 
 const models = new URL('../../models/', import.meta.url)
 const fixtures = new URL('../fixtures/', import.meta.url)
@@ -24,11 +23,12 @@ interface Expected {
   readonly versions: Readonly<Record<string, Readonly<Record<string, readonly unknown[]>>>>
 }
 
-let target: Target
+let target: Serving
 beforeAll(async () => {
-  target = await startServer(fileURLToPath(models), {})
+  buildServer()
+  target = await serve([])
 })
-afterAll(() => target?.close())
+afterAll(stopAll)
 
 async function infer(path: string, body: string | object): Promise<Map<string, Output>> {
   const text = typeof body === 'string' ? body : JSON.stringify(body)
