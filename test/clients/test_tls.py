@@ -1,6 +1,5 @@
 """TLS and client certificates: tritonclient.http, tritonclient.grpc and curl with certificates that openssl made."""
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -14,43 +13,23 @@ from tritonclient.utils import InferenceServerException
 
 import grpc_tensors
 import test_infer
+from certificates import HAVE_OPENSSL, Certificates
 from grpc_tensors import LEFT, RIGHT
 from server import running
 
 
-@unittest.skipUnless(shutil.which("openssl"), "openssl, which makes the certificates, is not installed")
+@unittest.skipUnless(HAVE_OPENSSL, "openssl, which makes the certificates, is not installed")
 class Tls(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         folder = tempfile.TemporaryDirectory(prefix="nereid-clients-")
         cls.addClassCleanup(folder.cleanup)
-        cls.file = staticmethod(lambda name: os.path.join(folder.name, name))
-        cls.sign("ca")
-        cls.sign("server", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", authority="ca")
-        cls.sign("client", "-addext", "subjectAltName=DNS:client", authority="ca")
-        cls.sign("stranger")
+        made = Certificates(folder.name)
+        cls.file = staticmethod(made.file)
         # Both doors of both have TLS; one door of each asks for the client's certificate.
         start = lambda *flags: cls.enterClassContext(running(*flags, models=["addsub_int32"]))
-        cls.http_asks = start(*cls.http_flags(mutual=True), *cls.grpc_flags(mutual=False))
-        cls.grpc_asks = start(*cls.http_flags(mutual=False), *cls.grpc_flags(mutual=True))
-
-    @classmethod
-    def sign(cls, name, *more, authority=None):
-        signer = [] if authority is None else ["-CA", cls.file(f"{authority}.pem"), "-CAkey", cls.file(f"{authority}.key")]
-        curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-        out = ["-keyout", cls.file(f"{name}.key"), "-out", cls.file(f"{name}.pem")]
-        command = ["openssl", "req", "-x509", "-subj", f"/CN={name}", *curve, *out, *signer, *more]
-        subprocess.run(command, check=True, capture_output=True)
-
-    @classmethod
-    def http_flags(cls, mutual):
-        flags = [f"--http-tls-cert={cls.file('server.pem')}", f"--http-tls-key={cls.file('server.key')}"]
-        return flags + ([f"--http-tls-ca={cls.file('ca.pem')}"] if mutual else [])
-
-    @classmethod
-    def grpc_flags(cls, mutual):
-        flags = ["--grpc-use-ssl=true", f"--grpc-server-cert={cls.file('server.pem')}", f"--grpc-server-key={cls.file('server.key')}"]
-        return flags + (["--grpc-use-ssl-mutual=true", f"--grpc-root-cert={cls.file('ca.pem')}"] if mutual else [])
+        cls.http_asks = start(*made.http_flags(mutual=True), *made.grpc_flags(mutual=False))
+        cls.grpc_asks = start(*made.http_flags(mutual=False), *made.grpc_flags(mutual=True))
 
     def grpc_client(self, url, certificate=None):
         own = {} if certificate is None else {"private_key": self.file(f"{certificate}.key"), "certificate_chain": self.file(f"{certificate}.pem")}
