@@ -18,4 +18,6 @@ export interface ExporterOptions {
   readonly maxQueueSize: number
   readonly scheduleDelayMs: number
   readonly maxBatchSize: number
+  /** How long one delivery may take, with what is tried again of it. Default 10 s. */
+  readonly timeoutMs?: number
 }

@@ -2,12 +2,11 @@ import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base'
 import { messageOf } from '../../core/errors.ts'
 import type { Clock, Log } from '../../core/platform.ts'
 import type { ExporterOptions, TraceExporter } from './exporter.ts'
-import { spanWriter } from './spans.ts'
+import { spanCount, spanWriter } from './spans.ts'
 
 type ExportDone = Parameters<SpanExporter['export']>[1]
 
-/** How long one delivery to the collector may take, with what is tried again of it. */
-const EXPORT_TIMEOUT_MS = 10_000
+const DEFAULT_TIMEOUT_MS = 10_000
 
 /** Loads OpenTelemetry's packages and sends traces with them. */
 export async function otlpExporter(
@@ -20,8 +19,9 @@ export async function otlpExporter(
     import('@opentelemetry/exporter-trace-otlp-http'),
     import('@opentelemetry/resources'),
   ])
+  const timeoutMillis = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
   const watched = new WatchedExporter(
-    new OTLPTraceExporter({ url: options.url, timeoutMillis: EXPORT_TIMEOUT_MS }),
+    new OTLPTraceExporter({ url: options.url, timeoutMillis }),
     options.url,
     log,
   )
@@ -36,7 +36,7 @@ export async function otlpExporter(
         maxQueueSize: options.maxQueueSize,
         scheduledDelayMillis: options.scheduleDelayMs,
         maxExportBatchSize: Math.min(options.maxBatchSize, options.maxQueueSize),
-        exportTimeoutMillis: 3 * EXPORT_TIMEOUT_MS,
+        exportTimeoutMillis: 3 * timeoutMillis,
       }),
     ],
   })
@@ -46,7 +46,10 @@ export async function otlpExporter(
     get lost() {
       return watched.lost
     },
-    collect: write,
+    collect(trace) {
+      // The package would drop them as well, and tell nobody.
+      if (watched.admit(spanCount(trace), options.maxQueueSize)) write(trace)
+    },
     retire: () => undefined,
     close(timeoutMs) {
       closing ??= shutDown(provider.shutdown(), clock, timeoutMs)
@@ -68,6 +71,8 @@ async function shutDown(done: Promise<void>, clock: Clock, timeoutMs: number): P
 /** Says once that the collector is gone, and once that it is back. */
 class WatchedExporter implements SpanExporter {
   lost = 0
+  /** Spans that were made and neither delivered nor refused yet. */
+  #waiting = 0
   readonly #exporter: SpanExporter
   readonly #url: string
   readonly #log: Log
@@ -81,11 +86,20 @@ class WatchedExporter implements SpanExporter {
 
   export(spans: ReadableSpan[], done: ExportDone): void {
     this.#exporter.export(spans, (result) => {
+      this.#waiting -= spans.length
       // 0 = delivered.
       if (result.code === 0) this.#delivered()
       else this.#refused(spans.length, result.error)
       done(result)
     })
+  }
+
+  /** Whether there is room for so many more; what is not let in is lost. */
+  admit(spans: number, room: number): boolean {
+    const fits = this.#waiting + spans <= room
+    if (fits) this.#waiting += spans
+    else this.lost += spans
+    return fits
   }
 
   forceFlush(): Promise<void> {

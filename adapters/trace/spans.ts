@@ -89,3 +89,10 @@ function epochTimes(clock: Clock): Times {
     return [seconds + whole, at - whole * 1e9]
   }
 }
+
+/** Spans that {@link spanWriter} makes of `trace`. */
+export function spanCount({ models }: FinishedTrace): number {
+  let count = 1
+  for (const model of models) count += model.computeStartNs > 0 ? 2 : 1
+  return count
+}
