@@ -1,14 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { onnxBackend } from '../../../adapters/backends/onnx.ts'
 import { nodeClock } from '../../../adapters/platform/clock.ts'
-import { memoryStore } from '../../../adapters/stores/memory.ts'
 import type { Backend } from '../../../core/backend/types.ts'
-import { ServerError } from '../../../core/errors.ts'
-import { InferRequest, type InferResponse } from '../../../core/infer.ts'
-import { createServer, type Server } from '../../../core/server.ts'
+import type { Server } from '../../../core/server.ts'
 import { floats, floatsOf } from '../../contract/backend.ts'
 import { onnxGraph } from '../../helpers/onnx-graph.ts'
-import { silentLog } from './onnx-fixtures.ts'
+import { inferOn, serveOnnx } from './onnx-serve.ts'
 
 const KINDS = {
   COUNT: 'BATCH_ELEMENT_COUNT',
@@ -79,23 +76,12 @@ instance_group [ { count: 1 kind: KIND_CPU } ]`
 let backend: Backend
 let server: Server
 
-async function serve(configs: Readonly<Record<string, string>>, file = MODEL): Promise<Server> {
-  const files = new Map<string, Uint8Array>()
-  for (const [name, config] of Object.entries(configs)) {
-    files.set(`${name}/config.pbtxt`, new TextEncoder().encode(config))
-    files.set(`${name}/1/model.onnx`, file)
-  }
-  return createServer({
-    platform: { clock: nodeClock(), log: silentLog },
-    stores: [memoryStore({ files })],
-    backends: [backend],
-    options: { modelControlMode: 'explicit' },
-  })
-}
+const serve = (name: string, config: string) =>
+  serveOnnx(backend, { [name]: { config, file: MODEL } })
 
 beforeAll(async () => {
   backend = onnxBackend({ clock: nodeClock() })
-  server = await serve({ ragged: CONFIG })
+  server = await serve('ragged', CONFIG)
   await server.load('ragged', {})
 })
 afterAll(async () => {
@@ -103,30 +89,14 @@ afterAll(async () => {
   await backend.close?.()
 })
 
-/** One sequence; resolves to every output's shape and values. */
-function infer(values: readonly number[]): Promise<Record<string, readonly number[]>> {
-  return new Promise((resolve, reject) => {
-    const data = floats([...values])
-    const shape = [1, values.length]
-    const request = new InferRequest(
-      { inputs: [{ name: 'X', datatype: 'FP32', shape, data }] },
-      {
-        answer(_request, answer: InferResponse | ServerError | null) {
-          if (answer === null || answer instanceof ServerError) reject(answer)
-          else {
-            const named = answer.outputs.map((output) => [output.name, floatsOf(output)])
-            resolve({
-              ...Object.fromEntries(named),
-              shape: answer.outputs.find(({ name }) => name === 'NEGATIVE')?.shape,
-            })
-          }
-        },
-      },
-    )
-    const model = server.model('ragged', '')
-    model.check(request)
-    model.submit(request)
-  })
+/** One sequence; resolves to every output's values, and the shape of its own part. */
+async function infer(values: readonly number[]): Promise<Record<string, readonly number[]>> {
+  const data = floats([...values])
+  const outputs = await inferOn(server, 'ragged', [
+    { name: 'X', datatype: 'FP32', shape: [1, values.length], data },
+  ])
+  const named = [...outputs].map(([name, output]) => [name, floatsOf(output)])
+  return { ...Object.fromEntries(named), shape: outputs.get('NEGATIVE')?.shape ?? [] }
 }
 
 describe('requests of different lengths', () => {
@@ -202,7 +172,7 @@ describe('a config of ragged batches that cannot be', () => {
       'the model expects 1 dimensions',
     ],
   ])("%s: is not loaded, with Triton's text", async (_what, from, to, text) => {
-    const other = await serve({ wrong: CONFIG.replace(from, to) })
+    const other = await serve('wrong', CONFIG.replace(from, to))
     await expect(other.load('wrong', {})).rejects.toMatchObject({
       message: expect.stringContaining(text),
     })
