@@ -11,6 +11,7 @@ import { diskStore } from '../../adapters/stores/disk.ts'
 import { openTrace, type TraceOptions } from '../../adapters/trace/open.ts'
 import { identityBackend } from '../../core/backend/identity.ts'
 import { repeatBackend } from '../../core/backend/repeat.ts'
+import { localCache } from '../../core/cache/local-cache.ts'
 import { createLog } from '../../core/log.ts'
 import { DEFAULT_PROTOCOL_LIMITS } from '../../core/protocol/limits.ts'
 import { createServer } from '../../core/server.ts'
@@ -26,6 +27,8 @@ export interface Target {
 }
 
 const CLOSE_MS = 10_000
+/** As `triton/start.sh` says it. */
+const CACHE_BYTES = 1_048_576
 /** What a server is started with that was told nothing of it. */
 const NO_TRACING: TraceOptions = {
   level: 0,
@@ -48,6 +51,7 @@ export async function startServer(root: string, options: ServerOptions): Promise
     platform: { clock, log },
     stores: [diskStore({ root })],
     backends: [onnxBackend({ clock }), identityBackend({ clock }), repeatBackend({ clock })],
+    cache: localCache({ size: CACHE_BYTES }),
     options,
   })
   const limits = DEFAULT_PROTOCOL_LIMITS
