@@ -107,9 +107,9 @@ export class Execution {
     } else if (this.#requests.every(({ cancelled }) => cancelled)) this.end(cancelled())
   }
 
-  /** Whose request it is; undefined = none of this batch. */
-  ownerOf(run: number, index: number): string | undefined {
-    return run === this.#options.run ? this.#requests[index]?.owner : undefined
+  /** undefined = none of this batch. */
+  requestOf(run: number, index: number): InferRequest | undefined {
+    return run === this.#options.run ? this.#requests[index] : undefined
   }
 
   /** The model may send one more, as soon as the client takes them. */

@@ -133,7 +133,7 @@ export class TypescriptInstance implements Instance {
       peers,
       clock: source.clock,
       post: (message, transfer) => thread.post(message, transfer),
-      ownerOf: (run, index) => this.#execution?.ownerOf(run, index) ?? '',
+      requestOf: (run, index) => this.#execution?.requestOf(run, index),
     })
     this.#thread = thread
     this.#calls = calls

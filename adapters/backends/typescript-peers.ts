@@ -15,8 +15,8 @@ export interface PeerCallsOptions {
   readonly peers: Peers | undefined
   readonly clock: Clock
   readonly post: (message: ToWorker, transfer?: readonly ArrayBuffer[]) => void
-  /** Whose sequences a call made for a request belongs to. */
-  readonly ownerOf: (run: number, index: number) => string
+  /** The request that a call is made for; undefined = none. */
+  readonly requestOf: (run: number, index: number) => InferRequest | undefined
 }
 
 /** Carries out what one instance of a model asks of the rest of the server. */
@@ -30,9 +30,10 @@ export class PeerCalls {
   }
 
   infer(message: WireCall): void {
-    const { peers, clock, ownerOf, post } = this.#options
+    const { peers, clock, requestOf, post } = this.#options
     const { call, model, version, buffer } = message
     const { inputs, batchSize: _, ...rest } = message.request
+    const caller = requestOf(message.run, message.index)
     const sink = new PeerSink((answer, final) => {
       if (final) this.#open.delete(call)
       if (!this.#closed) sendAnswer(post, call, answer, final)
@@ -42,7 +43,8 @@ export class PeerCalls {
       {
         ...rest,
         inputs: inputs.map((input) => tensorOf(input, buffer)),
-        owner: ownerOf(message.run, message.index),
+        owner: caller?.owner ?? '',
+        trace: caller?.trace?.child() ?? null,
       },
       sink,
     )

@@ -55,7 +55,8 @@ function readByNode(path: string): boolean {
   return Boolean(typescript) && !path.split(sep).includes('node_modules')
 }
 
-async function translate(path: string, model: string): Promise<ModelCode> {
+/** A module in TypeScript and what it imports by path, as one file in JavaScript. `model` is who needs it. */
+export async function translate(path: string, model: string): Promise<ModelCode> {
   const { build } = await import('esbuild').catch((cause: unknown) => {
     throw new ServerError(
       'UNSUPPORTED',

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { combinedAccess } from '../../../core/access/combined.ts'
 import { forwardHeaders } from '../../../core/access/forward-headers.ts'
 import { restrictedAccess } from '../../../core/access/restrictions.ts'
@@ -9,6 +10,7 @@ import { createServer, type Server } from '../../../core/server.ts'
 import { keyFile } from '../../access/key-file.ts'
 import { onnxBackend } from '../../backends/onnx.ts'
 import { typescriptBackend } from '../../backends/typescript.ts'
+import { translate } from '../../backends/typescript-source.ts'
 import type { ServeOptions } from '../../cli/options.ts'
 import type { ServerParts } from '../../cli/run.ts'
 import { controlMethods } from '../../grpc/control/control-methods.ts'
@@ -38,6 +40,9 @@ export async function composeDev(setup: {
   const { http, grpc, metrics } = options
   const { clock, log } = platform
   const limits = { ...DEFAULT_PROTOCOL_LIMITS, bodyBytes: http.maxBodyBytes }
+  const workerFile = new URL('../../backends/typescript-worker.ts', import.meta.url)
+  // What makes Node run TypeScript here does not do so in worker threads.
+  const worker = await translate(fileURLToPath(workerFile), 'worker')
   const server: Server = await createServer({
     platform,
     stores: repositories.map((root) => diskStore({ root })),
@@ -45,10 +50,7 @@ export async function composeDev(setup: {
       onnxBackend({ clock }),
       identityBackend({ clock }),
       repeatBackend({ clock }),
-      typescriptBackend({
-        clock,
-        worker: { url: new URL('../../backends/typescript-worker.ts', import.meta.url) },
-      }),
+      typescriptBackend({ clock, worker: { url: new URL(worker.url) } }),
     ],
     options,
   })
@@ -63,6 +65,7 @@ export async function composeDev(setup: {
       log,
       repositories,
       backendNames: ['identity', 'onnxruntime', 'repeat', 'typescript'],
+      close: () => worker.close(),
       createServer: () => Promise.resolve(server),
       startGrpc: () => {
         const { address, port, compression, maxMessageBytes } = grpc

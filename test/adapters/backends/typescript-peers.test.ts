@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest'
+import type { RequestTrace } from '../../../core/infer.ts'
 import type { ServerOptions } from '../../../core/server-options.ts'
 import { until } from '../../helpers/until.ts'
 import {
@@ -84,6 +85,20 @@ describe('a model in TypeScript that calls others', () => {
     asked.request.cancel()
     expect(await told(asked)).toMatch(/^CANCELLED/)
     await until(() => server.server.inflight === 0)
+  })
+
+  test('its calls are traced as parts of the request that they are made for', async () => {
+    const server = await serving()
+    const seen: string[] = []
+    const trace = (path: string): RequestTrace => ({
+      begin: (_request, { name }) => seen.push(`${path}${name}`),
+      executed() {},
+      answered() {},
+      child: () => trace(`${path}> `),
+    })
+    const words = text(['echo', 'echo'], [2])
+    expect(await told(ask(server, 'caller', [words], { trace: trace('') }))).toBe('1,2')
+    expect(seen).toEqual(['caller', '> echo'])
   })
 
   test('its calls end when its thread does', async () => {

@@ -13,7 +13,7 @@ import type { ModelSource } from '../../../core/backend/types.ts'
 import { packBytes, unpackBytes } from '../../../core/bytes.ts'
 import type { ModelConfig } from '../../../core/config/types.ts'
 import type { ServerError } from '../../../core/errors.ts'
-import { InferRequest, type InferResponse } from '../../../core/infer.ts'
+import { InferRequest, type InferResponse, type RequestTrace } from '../../../core/infer.ts'
 import { createLog } from '../../../core/log.ts'
 import { createServer, type Server } from '../../../core/server.ts'
 import type { ServerOptions } from '../../../core/server-options.ts'
@@ -108,7 +108,7 @@ export function ask(
   { server }: Serving,
   model: string,
   inputs: readonly Tensor[],
-  options: { readonly owner?: string; readonly congested?: () => boolean } = {},
+  options: { readonly trace?: RequestTrace; readonly congested?: () => boolean } = {},
 ): Asked {
   const answers: Answer[] = []
   let finish: (answers: readonly Answer[]) => void = () => {}
@@ -116,7 +116,7 @@ export function ask(
     finish = resolve
   })
   const request = new InferRequest(
-    { inputs, owner: options.owner ?? '' },
+    { inputs, trace: options.trace ?? null },
     {
       answer(_request, answer, final) {
         if (answer !== null) answers.push(answer)
