@@ -73,11 +73,13 @@ function httpDoor(): Door {
           // Only plain infer requests take the fast route.
           const packed = { 'accept-encoding': 'gzip' }
           const slow = { name: `${name}, packed`, operation, ask: ask(method, filled, packed) }
-          return operation === 'infer' ? [plain, slow] : [plain]
+          const wanted = { accept: 'text/event-stream' }
+          const events = { name: `${name} as events`, operation, ask: ask(method, filled, wanted) }
+          return operation === 'infer' ? [plain, slow, events] : [plain]
         }),
       ),
     async open(access) {
-      const serving = await serve({ doors: { access } })
+      const serving = await serve({ doors: { access }, inferStream: true })
       url = serving.url
       return serving
     },
