@@ -9,6 +9,13 @@ export interface RateResource {
   readonly device?: number
 }
 
+export interface OnDemandOptions {
+  /** `--model-memory-budget`: bytes that loaded models may take. 0 = any number. */
+  readonly budget: number
+  /** `--pin-model`: loaded at start and never unloaded. */
+  readonly pinned: readonly string[]
+}
+
 /** What `createServer` may be told; names in quotes are Triton's flags. All optional. */
 export interface ServerOptions {
   /** `--id`. Default `triton`. */
@@ -31,6 +38,8 @@ export interface ServerOptions {
   readonly modelConfigName?: string
   /** `--backend-config=<backend>,<key>=<value>` by backend; '' holds those for any backend. Default none. */
   readonly backendConfig?: ReadonlyMap<string, ReadonlyMap<string, string>>
+  /** `--load-on-demand`: models are loaded at their first request. Default off: as the control mode says. */
+  readonly loadOnDemand?: OnDemandOptions | undefined
   /** `--model-traffic`: versions of a model may share its requests, as its config or the API says. Default false. */
   readonly modelTraffic?: boolean
   /**

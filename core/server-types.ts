@@ -94,6 +94,35 @@ export interface LogSettings {
   log_format: 'default' | 'ISO8601'
 }
 
+/**
+ * Models that come when they are asked for and may go again. A front end asks before it looks a model up; for names that are
+ * in no repository every answer is yes, so that looking them up says what is wrong.
+ */
+export interface OnDemand {
+  /** Whether requests for `model` can be submitted in this turn. Notes that it is used. */
+  here(model: string): boolean
+  /** As {@link here}; with true it stays until {@link leave}. */
+  enter(model: string): boolean
+  leave(model: string): void
+  /**
+   * Loads it if need be; resolves when it was {@link enter}ed. Requests for one model go on in the order in which they came.
+   * Throws UNAVAILABLE when it cannot be loaded, CANCELLED with `signal`.
+   */
+  bring(model: string, signal?: AbortSignal): Promise<void>
+  /** Whether requests for `model` are worth sending: it is loaded, or would be for them. */
+  offers(model: string): boolean
+  readonly figures: readonly OnDemandFigures[]
+}
+
+export interface OnDemandFigures {
+  readonly model: string
+  readonly loaded: boolean
+  /** What it counts for while it is loaded. */
+  readonly bytes: number
+  readonly loads: number
+  readonly evictions: number
+}
+
 /** What every front end talks to. All errors are ServerError with Triton's texts. */
 export interface InferenceServer {
   /** `--id`, default `triton`. */
@@ -119,6 +148,8 @@ export interface InferenceServer {
   index(readyOnly: boolean): Promise<readonly IndexEntry[]>
   load(name: string, overrides: LoadOverrides): Promise<void>
   unload(name: string, unloadDependents: boolean): Promise<void>
+  /** Models that are loaded when they are asked for; absent = {@link model} finds whatever there is. */
+  readonly onDemand?: OnDemand
   /** How versions share traffic; absent = they do not. */
   readonly traffic?: TrafficControl
   /** Requests taken and not yet answered. */

@@ -6,6 +6,7 @@ import { RETRY_AFTER_SECS } from './overload/types.ts'
 import type { ModelStore, Platform } from './platform.ts'
 import { createRateLimiter } from './rate-limit/rate-limiter.ts'
 import { RepositoryManager } from './repository/manager.ts'
+import { ModelsOnDemand } from './repository/on-demand.ts'
 import { type Poller, startPolling } from './repository/poll.ts'
 import { repositoryIndex } from './repository/repository-index.ts'
 import { ModelRoutes } from './repository/routes.ts'
@@ -14,6 +15,8 @@ import {
   DEFAULT_EXIT_TIMEOUT_MS,
   DEFAULT_LOAD_THREADS,
   DEFAULT_POLL_SECS,
+  type ModelControlMode,
+  type OnDemandOptions,
   type ServerOptions,
 } from './server-options.ts'
 import type { InferenceServer, ModelStatisticsEntry } from './server-types.ts'
@@ -91,6 +94,8 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
           changed: () => routes.touch(),
         })
       : undefined
+  const onDemand =
+    options.loadOnDemand === undefined ? undefined : modelsOnDemand(options.loadOnDemand)
   const manager: RepositoryManager = new RepositoryManager({
     platform,
     stores,
@@ -110,19 +115,44 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
         ? undefined
         : createCaching({ cache, hash: platform.hash, clock: platform.clock }),
     changed: (record) => {
+      onDemand?.changed(record)
       if (!accepting) return
       routes.update(record)
       traffic?.update(record.name)
     },
+    ...(onDemand === undefined
+      ? {}
+      : {
+          claim: (name, config, bytes) => onDemand.claim(name, config, bytes),
+          parts: (models) => onDemand.protect(models),
+        }),
     checkConfig: traffic === undefined ? undefined : (config) => void policyOf(config),
   })
-  const everything = mode !== 'explicit' || loadModels[0] === '*'
-  const startupErrors = everything ? await manager.loadAll() : await manager.loadNamed(loadModels)
+  const startupErrors = await loadAtStart(manager, { mode, loadModels, onDemand })
   if (mode === 'poll') {
     poller = startPolling({
       clock: platform.clock,
       intervalNs: (options.repositoryPollSecs ?? DEFAULT_POLL_SECS) * 1e9,
       poll: () => manager.poll(),
+    })
+  }
+
+  function modelsOnDemand({ budget, pinned }: OnDemandOptions): ModelsOnDemand {
+    if (mode !== 'none') {
+      throw new ServerError(
+        'INVALID_ARG',
+        `models cannot be loaded on demand in model control mode '${mode}'`,
+      )
+    }
+    return new ModelsOnDemand({
+      clock: platform.clock,
+      log: platform.log,
+      budget,
+      pinned,
+      parallel: options.modelLoadThreadCount ?? DEFAULT_LOAD_THREADS,
+      load: (name) => manager.bring(name),
+      unload: (name) => manager.evict(name),
+      isNeeded: (name) => manager.isNeeded(name),
     })
   }
 
@@ -133,6 +163,7 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
 
   async function shutDown(timeoutMs: number): Promise<void> {
     accepting = false
+    onDemand?.close()
     routes.clear()
     platform.log.info('Waiting for in-flight requests to complete.')
     let cancel = (): void => {}
@@ -154,6 +185,7 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
     version: TRITON_VERSION,
     extensions: traffic === undefined ? EXTENSIONS : [...EXTENSIONS, TRAFFIC_EXTENSION],
     ...(traffic === undefined ? {} : { traffic }),
+    ...(onDemand === undefined ? {} : { onDemand }),
     startupErrors,
     startupReport: () => startupReport(manager.records),
     get generation() {
@@ -174,7 +206,8 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
       const front = version === '' ? traffic?.front(name) : undefined
       return front ?? routes.find(name, version)
     },
-    modelReady: (name, version) => routes.get(name, version)?.ready ?? false,
+    modelReady: (name, version) =>
+      routes.get(name, version)?.ready ?? (version === '' && onDemand?.offers(name) === true),
     modelMetadata(name, version) {
       requireAccepting()
       const { inputs, outputs, config } = routes.find(name, version)
@@ -218,6 +251,27 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
       return closing
     },
   }
+}
+
+/** Returns what went wrong, one line each. */
+async function loadAtStart(
+  manager: RepositoryManager,
+  {
+    mode,
+    loadModels,
+    onDemand,
+  }: {
+    readonly mode: ModelControlMode
+    readonly loadModels: readonly string[]
+    readonly onDemand: ModelsOnDemand | undefined
+  },
+): Promise<readonly string[]> {
+  if (onDemand !== undefined) {
+    const { names, problems } = await manager.learnAll()
+    return [...problems, ...(await onDemand.start(names))]
+  }
+  const everything = mode !== 'explicit' || loadModels[0] === '*'
+  return everything ? manager.loadAll() : manager.loadNamed(loadModels)
 }
 
 function modelStatistics(

@@ -1,8 +1,10 @@
 import { ServerError } from '../../core/errors.ts'
 import type { InferRequest, InferResponse, ResponseSink } from '../../core/infer.ts'
+import { withModel } from '../../core/protocol/bring-model.ts'
 import { encodeInferResponse } from '../../core/protocol/grpc/encode-infer.ts'
-import type { BoundInfer } from '../../core/protocol/grpc/infer-memo.ts'
+import type { BoundInfer, ReadInfer } from '../../core/protocol/grpc/infer-memo.ts'
 import type { EncodedMessage } from '../../core/protocol/grpc/types.ts'
+import type { OnDemand } from '../../core/server-types.ts'
 import type { RegionLease } from '../../core/shared-memory/types.ts'
 import type { Trace, Tracer } from '../../core/trace/types.ts'
 import { SHUTTING_DOWN } from './call-status.ts'
@@ -15,6 +17,8 @@ import { tailorRequest } from './tailor-request.ts'
 /** ModelInfer: no promise, no closure and no header is made for it. */
 export class InferCall extends OneMessageCall implements ResponseSink {
   #bound: BoundInfer | null = null
+  /** Aborted when the client leaves while its model is loading. */
+  #waiting: AbortController | null = null
   #trace: Trace | null = null
   /** When the call began; 0 = nobody traces. */
   headNs = 0
@@ -28,7 +32,31 @@ export class InferCall extends OneMessageCall implements ResponseSink {
     try {
       const read = service.memo.read(message)
       if (!this.admit('infer', read.modelName)) return
-      const { principal } = this
+      const { onDemand } = service
+      if (onDemand === undefined || onDemand.here(read.modelName)) this.#submit(read)
+      else void this.#bring(read, onDemand)
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  async #bring(read: ReadInfer, onDemand: OnDemand): Promise<void> {
+    const waiting = new AbortController()
+    this.#waiting = waiting
+    try {
+      await withModel(onDemand, read.modelName, waiting.signal, () => {
+        this.#waiting = null
+        if (this.service.closing) this.finish(SHUTTING_DOWN)
+        else if (!this.over) this.#submit(read)
+      })
+    } catch (error) {
+      if (!this.over) this.fail(error)
+    }
+  }
+
+  #submit(read: ReadInfer): void {
+    const { service, principal } = this
+    try {
       const found = service.memo.bind(read, { owner: principal.id, sink: this, stream: false })
       this.#bound = found
       tailorRequest(found.request, principal, this.head.forwarded)
@@ -51,6 +79,7 @@ export class InferCall extends OneMessageCall implements ResponseSink {
   }
 
   protected gone(): void {
+    this.#waiting?.abort()
     if (this.#bound === null) this.giveBack()
     else this.#bound.request.cancel()
   }

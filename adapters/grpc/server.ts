@@ -86,6 +86,7 @@ export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
     access: options.access,
     log,
     deadlines,
+    onDemand: options.server.onDemand,
     tracer: options.tracer,
     memo: new InferMemo({ server, limits, sharedMemory: options.sharedMemory ?? null }),
     reader: {

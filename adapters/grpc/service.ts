@@ -1,6 +1,7 @@
 import type { Access } from '../../core/access/types.ts'
 import type { Log } from '../../core/platform.ts'
 import type { InferMemo } from '../../core/protocol/grpc/infer-memo.ts'
+import type { OnDemand } from '../../core/server-types.ts'
 import type { Tracer } from '../../core/trace/types.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { ReaderOptions } from './message-reader.ts'
@@ -11,6 +12,8 @@ export interface Service {
   readonly access: Access | undefined
   readonly log: Log
   readonly deadlines: Deadlines
+  /** Absent = what is there is loaded. */
+  readonly onDemand: OnDemand | undefined
   /** Absent = nothing is traced. */
   readonly tracer: Tracer | undefined
   readonly memo: InferMemo

@@ -36,6 +36,8 @@ export class StreamInferRequest implements ResponseSink {
   bound: BoundInfer | null = null
   /** Its messages need not wait for those of earlier requests. */
   decoupled = false
+  /** It has its place among those that are answered in order. */
+  placed = false
   done = false
   /** While it is handed over: what fails then never ran. */
   submitting = false

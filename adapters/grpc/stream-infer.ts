@@ -1,6 +1,8 @@
 import { ServerError } from '../../core/errors.ts'
+import { withModel } from '../../core/protocol/bring-model.ts'
 import type { BoundInfer } from '../../core/protocol/grpc/infer-memo.ts'
 import type { EncodedMessage } from '../../core/protocol/grpc/types.ts'
+import type { OnDemand } from '../../core/server-types.ts'
 import type { Trace, Tracer } from '../../core/trace/types.ts'
 import type { ServerStream } from '../http2/types.ts'
 import { Call } from './call.ts'
@@ -25,6 +27,8 @@ export class StreamInfer extends Call {
   readonly #requests: StreamOfRequests
   /** Everything that was read and not answered. */
   readonly #open = new Set<StreamInferRequest>()
+  /** Aborted when the stream ends while models are loading for it. */
+  #loading: AbortController | null = null
   /** Those of them that are answered in order, from {@link #first} on. */
   #ordered: StreamInferRequest[] = []
   #first = 0
@@ -68,32 +72,63 @@ export class StreamInfer extends Call {
     }
     this.#open.add(request)
     if (this.#open.size >= MAX_STREAM_REQUESTS) this.pause()
+    const { modelName } = request.read
+    const refusal = this.principal.recheck('infer-stream', modelName)
+    if (refusal !== null) {
+      this.finish(refusalStatus(refusal))
+      return
+    }
+    const { onDemand } = service
+    if (onDemand === undefined || onDemand.here(modelName)) this.#start(request)
+    else void this.#bring(request, onDemand)
+  }
+
+  /** Whatever keeps it from running is its answer. */
+  #start(request: StreamInferRequest): void {
     try {
       this.#submit(request)
     } catch (error) {
-      this.report(error)
-      if (!request.decoupled) this.#ordered.push(request)
-      request.tell(ServerError.from(error), true, false)
-      request.settle()
+      this.#refuse(request, error)
     }
+  }
+
+  #refuse(request: StreamInferRequest, error: unknown): void {
+    this.report(error)
+    if (!request.decoupled) this.#place(request)
+    request.tell(ServerError.from(error), true, false)
+    request.settle()
+  }
+
+  async #bring(request: StreamInferRequest, onDemand: OnDemand): Promise<void> {
+    this.#place(request)
+    this.#loading ??= new AbortController()
+    try {
+      await withModel(onDemand, request.read.modelName, this.#loading.signal, () => {
+        if (!this.over) this.#start(request)
+      })
+    } catch (error) {
+      if (!this.over) this.#refuse(request, error)
+    }
+  }
+
+  /** Answers come in the order of the places. */
+  #place(request: StreamInferRequest): void {
+    if (request.placed) return
+    request.placed = true
+    this.#ordered.push(request)
   }
 
   #submit(request: StreamInferRequest): void {
     const { service, principal } = this
     const { read } = request
     if (service.closing) throw new ServerError('UNAVAILABLE', SHUTTING_DOWN.message)
-    const refusal = principal.recheck('infer-stream', read.modelName)
-    if (refusal !== null) {
-      this.finish(refusalStatus(refusal))
-      return
-    }
     const found = service.memo.bind(read, { owner: principal.id, sink: request, stream: true })
     request.bound = found
     tailorRequest(found.request, principal, this.head.forwarded)
     const bound = service.memo.route(found)
     request.bound = bound
     request.decoupled = bound.model.config.model_transaction_policy?.decoupled === true
-    if (!request.decoupled) this.#ordered.push(request)
+    if (!request.decoupled) this.#place(request)
     this.#sample(request, bound)
     request.submitting = true
     bound.model.submit(bound.request)
@@ -136,6 +171,7 @@ export class StreamInfer extends Call {
 
   protected gone(): void {
     this.service.streams.delete(this)
+    this.#loading?.abort()
     for (const request of this.#ordered) dropKept(request)
     this.#ordered = []
     this.#first = 0

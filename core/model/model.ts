@@ -85,6 +85,11 @@ export class LoadedModel implements ServedModel {
     return this.#inflight > 0 || this.#holds > 0
   }
 
+  /** Sequences that count on what it remembers of them. */
+  get openSequences(): number {
+    return this.#scheduler.openSequences ?? 0
+  }
+
   get ready(): boolean {
     return this.#retired === null && (this.#runnable === null || this.#runnable())
   }

@@ -11,6 +11,7 @@ import type { RateLimiter } from '../rate-limit/types.ts'
 import { sameVersion } from './diff.ts'
 import { createGate, type Gate } from './gate.ts'
 import { type ModelRecord, UNLOADED } from './lifecycle.ts'
+import { modelSize } from './model-size.ts'
 import type { ModelPlan } from './plan.ts'
 import { statusText } from './status-text.ts'
 import { chooseVersions } from './versions.ts'
@@ -35,6 +36,8 @@ export interface LoaderOptions {
   readonly control: Pick<Peers, 'load' | 'unload'>
   /** Closes a model that is out of service. */
   readonly retire: (model: LoadedModel) => Promise<void>
+  /** Resolves when there is room for a model of `bytes`, throws where there can be none. Absent = there always is. */
+  readonly claim?: ((name: string, config: ModelConfig, bytes: number) => Promise<void>) | undefined
   /** Throws what else keeps a configuration from being served. Absent = nothing. */
   readonly checkConfig?: ((config: ModelConfig) => void) | undefined
   /** Called in the turn in which what is served changed. */
@@ -88,6 +91,7 @@ export class Loader {
       record.version(version).startLoading()
     }
     if (stale.length > 0) this.#options.changed(record)
+    await this.#claim(record, plan, versions, stale, signal)
     const outcomes = await Promise.all(
       stale.map((version) => this.#gate.run(() => this.#loadVersion(plan, version, signal))),
     )
@@ -102,6 +106,25 @@ export class Loader {
     this.#swap(record, versions, outcomes)
     record.loadedFrom = { files: plan.files, configKey }
     log.info(`successfully loaded '${plan.name}'`)
+  }
+
+  /** Waits until there is room for the model. What has to wait shows as loading; what gets none as unavailable. */
+  async #claim(
+    record: ModelRecord,
+    { name, config, files }: ModelPlan,
+    versions: readonly number[],
+    stale: readonly number[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { claim } = this.#options
+    if (claim === undefined) return
+    try {
+      await claim(name, config, await modelSize(files, versions, config, signal))
+    } catch (error) {
+      for (const version of stale) record.version(version).fail(UNLOADED)
+      this.#options.changed(record)
+      throw error
+    }
   }
 
   async #loadVersion(plan: ModelPlan, version: number, signal: AbortSignal): Promise<Outcome> {

@@ -10,7 +10,8 @@ import { diffRepository } from './diff.ts'
 import { modelPath } from './layout.ts'
 import type { ModelRecord } from './lifecycle.ts'
 import { LoadGroup } from './load-group.ts'
-import { ModelOperations } from './operations.ts'
+import type { LoaderOptions } from './loader.ts'
+import { ModelOperations, type OperationsOptions } from './operations.ts'
 import { findModel, inlineModel, type PlanOptions } from './plan.ts'
 import { afterFaults, scanRepositories } from './scan.ts'
 import type { ModelFiles } from './snapshot.ts'
@@ -27,6 +28,10 @@ export interface ManagerOptions {
   readonly retries: number
   readonly limiter: RateLimiter | undefined
   readonly caching: Caching | undefined
+  /** See {@link LoaderOptions.claim}. */
+  readonly claim?: LoaderOptions['claim']
+  /** See {@link OperationsOptions.parts}. */
+  readonly parts?: OperationsOptions['parts']
   /** Throws what else keeps a configuration from being served. Absent = nothing. */
   readonly checkConfig?: ((config: ModelConfig) => void) | undefined
   /** Called in the turn in which what a model serves changed. */
@@ -91,6 +96,36 @@ export class RepositoryManager {
   async load(name: string, overrides: LoadOverrides): Promise<void> {
     this.#requireExplicit()
     modelPath(name)
+    await this.#load(name, overrides)
+  }
+
+  /** Notes what the repositories hold and loads nothing. Returns the names, and what is wrong, one line each. */
+  async learnAll(): Promise<{
+    readonly names: readonly string[]
+    readonly problems: readonly string[]
+  }> {
+    const scan = await scanRepositories(this.#planOptions())
+    for (const [name, problem] of scan.broken) this.#operations.refuse(name, problem)
+    for (const name of scan.models.keys()) this.#operations.learn(name)
+    return { names: [...scan.models.keys()], problems: scan.problems }
+  }
+
+  /** As {@link load}, for the server itself: loads what a request asks for. */
+  bring(name: string): Promise<void> {
+    return this.#load(name, {})
+  }
+
+  /** As {@link unload}, for the server itself: makes room. */
+  evict(name: string): Promise<void> {
+    return this.#operations.take(name)
+  }
+
+  /** Whether an ensemble that serves is made of `name`. */
+  isNeeded(name: string): boolean {
+    return this.#operations.isNeeded(name)
+  }
+
+  async #load(name: string, overrides: LoadOverrides): Promise<void> {
     const { files, config } = overrides
     const group: LoadGroup = new LoadGroup((model) =>
       this.#operations.apply(model, {

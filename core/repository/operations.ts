@@ -20,6 +20,8 @@ export const MAX_COMPOSING_ROUNDS = 8
 
 export interface OperationsOptions extends Omit<LoaderOptions, 'retire' | 'models'> {
   readonly planOptions: () => PlanOptions
+  /** Told what a model is made of before that is loaded. Absent = nobody wants to know. */
+  readonly parts?: ((models: readonly string[]) => void) | undefined
   /** Fires when the server closes. */
   readonly signal: AbortSignal
 }
@@ -106,6 +108,18 @@ export class ModelOperations {
     await this.#propagate(name)
   }
 
+  /** Whether an ensemble that serves is made of `name`. */
+  isNeeded(name: string): boolean {
+    return this.#dependencies
+      .dependents(name)
+      .some((dependent) => (this.#records.get(dependent)?.serving().length ?? 0) > 0)
+  }
+
+  /** Notes that `name` is in a repository, and not loaded yet. */
+  learn(name: string): void {
+    this.#record(name).known = true
+  }
+
   /** Notes why a folder cannot be served. */
   refuse(name: string, problem: string): void {
     this.#record(name).problem = problem
@@ -140,6 +154,7 @@ export class ModelOperations {
     if (request.explicit) record.explicit = true
     const models = composingModels(plan.config)
     this.#dependencies.set(name, models)
+    this.#options.parts?.(models)
     const first = models.filter((model) => !seen.has(model))
     const circle = this.#dependencies.circle(name) !== undefined
     if (first.length > 0 && !circle && round < MAX_COMPOSING_ROUNDS) return first

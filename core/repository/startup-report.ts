@@ -23,7 +23,11 @@ export function startupReport(records: ReadonlyMap<string, ModelRecord>): readon
       })
     }
     if (record.versions.size === 0) {
-      rows.push({ name, version: '-', status: `Not loaded: ${record.problem}` })
+      rows.push({
+        name,
+        version: '-',
+        status: record.problem === '' ? 'Not loaded yet' : `Not loaded: ${record.problem}`,
+      })
     }
   }
   return rows

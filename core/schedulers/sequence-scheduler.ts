@@ -131,6 +131,9 @@ export function createSequenceScheduler(parts: SchedulerOptions): Scheduler {
     get pending() {
       return lanes.reduce((sum, lane) => sum + lane.queued, table.waiting)
     },
+    get openSequences() {
+      return table.open
+    },
     submit(request) {
       const nowNs = clock.now()
       enter(request, nowNs)

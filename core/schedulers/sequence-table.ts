@@ -16,6 +16,8 @@ export interface SequenceTable {
   readonly waiting: number
   /** Sequences without a slot. */
   readonly backlog: number
+  /** Sequences that take requests, those of the backlog included. */
+  readonly open: number
   /** When {@link expire} has something to look at; 0 = never. */
   readonly nextNs: number
   /** The sequence that takes requests under `key`. */
@@ -119,6 +121,9 @@ export function createSequenceTable(options: SequenceTableOptions): SequenceTabl
     },
     get backlog() {
       return backlog.size
+    },
+    get open() {
+      return byKey.size
     },
     get nextNs() {
       const idleNs = idle.nextNs

@@ -6,6 +6,8 @@ export interface Scheduler {
   submit(request: InferRequest): void
   /** Requests that wait for execution now (`nv_inference_pending_request_count`). */
   readonly pending: number
+  /** Sequences that began and did not end; absent = it knows of none. */
+  readonly openSequences?: number
   /** Waits until everything taken was answered, then stops its timers. Idempotent. Nothing may be submitted after. */
   close(): Promise<void>
 }

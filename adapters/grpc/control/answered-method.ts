@@ -1,4 +1,5 @@
 import type { Operation } from '../../../core/operations.ts'
+import { needsModel, withModel } from '../../../core/protocol/bring-model.ts'
 import type { UnaryMethod } from '../types.ts'
 import { stringField } from './string-field.ts'
 import type { AnswerName, ControlContext } from './types.ts'
@@ -53,7 +54,10 @@ function answeredMethod(
     ...(modelField === 0 ? {} : { model: (input: Sealed) => input.model }),
     handle: async ({ message, model }, call) => {
       const { ANSWERS } = await import('./answers.ts')
-      return ANSWERS[name](message, model, context, call)
+      const answer = () => ANSWERS[name](message, model, context, call)
+      const { onDemand } = context.server
+      if (onDemand === undefined || !needsModel(operation)) return answer()
+      return withModel(onDemand, model, call.signal, answer)
     },
     encode: (output) => output,
   }

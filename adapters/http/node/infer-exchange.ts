@@ -9,7 +9,7 @@ import { checkNotDecoupled } from '../../../core/protocol/rest/handle-infer.ts'
 import { parseInferHeader } from '../../../core/protocol/rest/infer-header.ts'
 import { encodeInferResponse } from '../../../core/protocol/rest/infer-response.ts'
 import type { ResponseFormat } from '../../../core/protocol/rest/types.ts'
-import type { ServedModel } from '../../../core/server-types.ts'
+import type { OnDemand, ServedModel } from '../../../core/server-types.ts'
 import { NO_SHARED_MEMORY } from '../../../core/shared-memory/no-shared-memory.ts'
 import type { RegionLease, RegionRef } from '../../../core/shared-memory/types.ts'
 import type { Tensor } from '../../../core/tensor.ts'
@@ -31,6 +31,8 @@ const REGION_MEMBER = Buffer.from('"shared_memory_region"')
 export interface ExchangeShare {
   readonly turn: ReplyTurn
   readonly pool: BodyPool
+  /** Every exchange was entered there. */
+  readonly onDemand: OnDemand | undefined
 }
 
 /** One infer request on one connection, from its body to its reply. */
@@ -99,6 +101,7 @@ export class InferExchange implements ResponseSink, DeferredReply, BodyRoom, Can
     if (this.#held < 0) return
     this.#connection.inflight.delete(this)
     this.#options.gates?.inference.leave(this.#held)
+    this.#share.onDemand?.leave(this.#target.name)
     this.#held = -1
   }
 

@@ -63,13 +63,16 @@ export function inferRoute(
   const { limits, access, tracer } = options
   const gate: Gate | undefined = options.gates?.inference
   const targets = new InferTargets()
-  const shared = { turn: new ReplyTurn(), pool: new BodyPool() }
+  const { onDemand } = options.server
+  const shared = { turn: new ReplyTurn(), pool: new BodyPool(), onDemand }
   const bodyLimits = { maxBytes: limits.bodyBytes, maxChunks: limits.bodyChunks }
 
   return (request, response) => {
     if (request.method !== 'POST') return false
     const target = targets.find(request.url as string)
     if (target === null) return false
+    // The app waits for models that are not loaded.
+    if (onDemand !== undefined && !onDemand.here(target.name)) return false
     const { headers } = request
     if (headers['content-encoding'] !== undefined || headers['accept-encoding'] !== undefined) {
       return false
@@ -98,6 +101,8 @@ export function inferRoute(
       return true
     }
 
+    // In the turn in which it was there.
+    onDemand?.enter(target.name)
     const exchange = new InferExchange(
       options,
       shared,

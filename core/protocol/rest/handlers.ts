@@ -11,6 +11,7 @@ import { Hold } from '../../overload/hold.ts'
 import type { Gates } from '../../overload/types.ts'
 import type { LogControl } from '../../server-types.ts'
 import type { Tracer } from '../../trace/types.ts'
+import { needsModel, withModel } from '../bring-model.ts'
 import { handleGenerate, handleGenerateStream } from './generate.ts'
 import { handleInfer, type InferContext } from './handle-infer.ts'
 import { INFER_STREAM_EXTENSION } from './infer-events.ts'
@@ -120,6 +121,7 @@ function followed(handle: OperationHandler): OperationHandler {
 
 /** Answers every REST route. Never rejects: what goes wrong is the answer. */
 export function createRestHandler(options: RestOptions): RestHandler {
+  const { onDemand } = options.server
   return async (request) => {
     const match = matchRoute(request.method, request.path)
     if (typeof match === 'number') return refusal(match)
@@ -135,7 +137,9 @@ export function createRestHandler(options: RestOptions): RestHandler {
         if (refused !== null) throw refused
         const admitted =
           hold === undefined ? request : { ...request, hold, body: () => request.body(hold) }
-        return HANDLERS[match.operation](options, match.params, admitted, principal)
+        const handle = () => HANDLERS[match.operation](options, match.params, admitted, principal)
+        if (onDemand === undefined || !needsModel(match.operation)) return handle()
+        return withModel(onDemand, match.params.model ?? '', request.signal, handle)
       })
     } catch (error) {
       if (!(error instanceof ServerError) || error.cause !== undefined) {
