@@ -39,7 +39,7 @@ export class ModelThread {
       ...(entry.execArgv === undefined ? {} : { execArgv: [...entry.execArgv] }),
       resourceLimits: { maxOldGenerationSizeMb: memoryMb },
     })
-    this.#worker.on('message', (message: FromWorker) => this.#message(message))
+    this.#worker.on('message', (message: FromWorker | null) => this.#message(message))
     this.#worker.on('error', (error) => this.#lost(reasonOf(error, memoryMb)))
     this.#worker.on('exit', (code) => this.#lost(`it ended with exit code ${code}`))
     // An idle worker keeps no process alive.
@@ -97,7 +97,9 @@ export class ModelThread {
     await this.#worker.terminate()
   }
 
-  #message(message: FromWorker): void {
+  #message(message: FromWorker | null): void {
+    // A model's own code can get hold of the port.
+    if (message === null) return
     switch (message.kind) {
       case 'opened':
       case 'started':

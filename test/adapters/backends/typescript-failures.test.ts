@@ -79,6 +79,37 @@ describe('a model in TypeScript that fails', () => {
     expect(await say(serving, word)).toMatch(message)
   })
 
+  test('one that does not come back is tried again, and says why until it does', async () => {
+    const serving = await serveModels(worker, { moody: MOODY })
+    process.env['MOODY_RELAPSE'] = 'yes'
+    try {
+      expect(await say(serving, 'exit')).toMatch(/^INTERNAL/)
+      expect(await say(serving, 'x')).toMatch(
+        /^UNAVAILABLE model 'moody' is being restarted: .*cannot be initialized: not again$/,
+      )
+      expect(serving.server.modelReady('moody', '')).toBe(false)
+    } finally {
+      delete process.env['MOODY_RELAPSE']
+    }
+    await until(() => serving.server.modelReady('moody', ''))
+    expect(await say(serving, 'x')).toBe('moody_0 1')
+  })
+
+  test('a client that leaves while its model is down is not waited for', async () => {
+    const serving = await serveModels(worker, { moody: MOODY })
+    await say(serving, 'exit')
+    const asked = ask(serving, 'moody', [text(['x'])])
+    asked.request.cancel()
+    expect(await told(asked)).toMatch(/^CANCELLED/)
+    expect(serving.server.modelReady('moody', '')).toBe(false)
+  })
+
+  test('messages of its own do the server no harm', async () => {
+    const serving = await serveModels(worker, { moody: MOODY })
+    await say(serving, 'nonsense')
+    expect(await say(serving, 'x')).toBe('moody_0 2')
+  })
+
   test('a server closes while an instance is being restarted', async () => {
     const serving = await serveModels(worker, { moody: MOODY })
     await say(serving, 'exit')
