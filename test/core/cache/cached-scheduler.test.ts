@@ -196,12 +196,14 @@ describe('equal requests at the same time', () => {
   })
 
   it('run apart when one is more important, or has less time', () => {
-    const { send, batches, instances } = createCachedRig({ paused: true })
+    const { send, batches, instances, stats } = createCachedRig({ paused: true })
     send('a', { value: 1 })
     send('b', { value: 1, priority: 1 })
     send('c', { value: 1, timeoutUs: 100 })
     for (let i = 0; i < 3; i++) instances[0]?.finish()
     expect(batches).toEqual([['a'], ['b'], ['c']])
+    // As with Triton: what was there when it was to be put was no miss.
+    expect(stats.cacheMiss.count).toBe(1)
   })
 
   it('a later one runs when nobody waits any more for the first', () => {
@@ -233,7 +235,10 @@ describe('equal requests at the same time', () => {
 
   it('do not read what is the first one’s own when that has left', () => {
     const memory = new Uint8Array(Int32Array.from([7]).buffer)
-    const { send, instances } = createCachedRig({ paused: true })
+    const { send, instances } = createCachedRig({
+      paused: true,
+      compute: (batch) => ({ outputs: [{ ...batch.requests[0]!.inputs[0]!, name: 'OUTPUT0' }] }),
+    })
     const tensor = { name: 'INPUT0', datatype: 'INT32', shape: [1, 1], data: memory } as const
     // Once it is answered, its front end reads the next request into the same memory.
     const first = send('a', { inputs: [tensor], onAnswer: () => memory.fill(0xff) })

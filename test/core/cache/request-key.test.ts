@@ -5,7 +5,7 @@ import { portableHash } from '../../../core/cache/portable-hash.ts'
 import { createRequestKeys, INLINE_BYTES } from '../../../core/cache/request-key.ts'
 import type { ModelConfig } from '../../../core/config/types.ts'
 import { InferRequest, type InferRequestOptions } from '../../../core/infer.ts'
-import type { Tensor } from '../../../core/tensor.ts'
+import { DATATYPE_SIZES, type Tensor } from '../../../core/tensor.ts'
 
 const CONFIG: ModelConfig = {
   name: 'm',
@@ -81,6 +81,20 @@ for (const [name, digest] of [
         key({ parameters: new Map([['p', '1bi1']]) }),
       ]
       expect(new Set(others).size).toBe(others.length)
+    })
+
+    it('is no use to somebody who makes the end of one tensor look like the beginning of the next', () => {
+      const header = new Uint8Array(4 + 1 + 1 + 8 + 8)
+      const view = new DataView(header.buffer)
+      view.setUint32(0, 1, true)
+      header[4] = Object.keys(DATATYPE_SIZES).indexOf('BYTES')
+      header[5] = 1
+      view.setFloat64(6, 1, true)
+      const bytes = (name: string, data: readonly number[]) =>
+        tensor(name, data, { datatype: 'BYTES', shape: [1] })
+      const pair = (a: readonly number[], b: readonly number[]) =>
+        key({ inputs: [bytes('A', a), bytes('B', b)] })
+      expect(pair([1], [2, ...header, 3])).not.toBe(pair([1, ...header, 2], [3]))
     })
 
     it('does not depend on what was hashed before', () => {
