@@ -61,10 +61,12 @@ function clientDoors({ http, grpc, access }: ServeOptions): readonly ClientDoor[
 
 /** What anyone on the network can do here that is not meant for everyone. With `--strict-security` nothing may be. */
 export function exposureAdvice(options: ServeOptions): readonly string[] {
-  const { access, modelControlMode, sharedMemory } = options
+  const { access, modelControlMode, sharedMemory, trace } = options
   const powers: [boolean, api: string, what: string][] = [
     [modelControlMode === 'explicit', 'model-repository', 'load and unload models'],
     [sharedMemory.enabled, 'shared-memory', 'have shared memory of this machine read and written'],
+    // Without a place for traces, none can be switched on.
+    [trace.mode !== 'triton' || trace.file !== '', 'trace', 'have requests of others recorded'],
   ]
   const advice: string[] = []
   for (const { flag, address, port, restrictions, clientCertificates } of clientDoors(options)) {
