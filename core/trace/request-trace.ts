@@ -43,6 +43,8 @@ export class ModelRequestTrace implements RequestTrace, ModelTrace {
   }
 
   begin(request: InferRequest, { name, version }: TracedModel): void {
+    // What was routed on is still the same request.
+    if (this.startNs !== 0) return
     this.model = name
     this.version = version
     this.requestId = request.id

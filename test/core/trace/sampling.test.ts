@@ -100,3 +100,15 @@ test('settings that are replaced go out when the last of their traces has ended'
   run(trace)
   expect(kept.retired).toBe(1)
 })
+
+test('a request that is handed from one model to another begins once', () => {
+  const { tracer, traces } = keepTraces(createFakeClock())
+  const trace = tracer.sample('m', none) as Trace
+  const one = request()
+  one.trace = trace.request
+  trace.request.begin(one, MODEL)
+  trace.request.begin(one, { name: 'm', version: 4 })
+  one.respond({ outputs: [] })
+  trace.close()
+  expect(traces[0]?.models).toHaveLength(1)
+})
