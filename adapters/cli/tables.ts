@@ -63,6 +63,12 @@ export function optionTable(options: ServeOptions, facts: ServerFacts): readonly
     ['strict_model_config', bit(options.disableAutoComplete)],
     ['model_config_name', options.modelConfigName],
     ['rate_limit', options.rateLimit === undefined ? 'OFF' : 'EXEC_COUNT'],
+    ...(options.rateLimit?.resources ?? []).map(
+      ({ name, count, device = -1 }, i): [string, string] => [
+        `rate_limit_resource[${i}]`,
+        `{"name":"${name}", "count":${count} "device":${device}}`,
+      ],
+    ),
     ['pinned_memory_pool_byte_size', '0'],
     ['min_supported_compute_capability', '0.0'],
     ['strict_readiness', bit(options.strictReadiness)],

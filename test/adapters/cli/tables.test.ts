@@ -75,3 +75,18 @@ test('the table of options says how the server was started', () => {
     ]),
   )
 })
+
+test('the table of options has a row for each resource of the rate limiter', () => {
+  const limited = options(
+    '--rate-limit=execution_count',
+    '--rate-limit-resource=R1:4',
+    '--rate-limit-resource=R2:3:1',
+  )
+  const facts = { version: '', extensions: [], repositories: [] }
+  const rows = optionTable(limited, facts).filter((row) => row.includes('rate_limit'))
+  expect(rows.map((row) => row.split('|').map((cell) => cell.trim()))).toEqual([
+    ['', 'rate_limit', 'EXEC_COUNT', ''],
+    ['', 'rate_limit_resource[0]', '{"name":"R1", "count":4 "device":-1}', ''],
+    ['', 'rate_limit_resource[1]', '{"name":"R2", "count":3 "device":1}', ''],
+  ])
+})

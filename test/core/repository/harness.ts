@@ -1,6 +1,6 @@
 import type { ResponseCache } from '../../../core/cache/types.ts'
 import { ServerError } from '../../../core/errors.ts'
-import { InferRequest, type InferResponse } from '../../../core/infer.ts'
+import { InferRequest, type InferRequestOptions, type InferResponse } from '../../../core/infer.ts'
 import type { Log, ModelStore } from '../../../core/platform.ts'
 import { fileMapStore } from '../../../core/repository/file-map.ts'
 import { createServer, type Server } from '../../../core/server.ts'
@@ -141,6 +141,7 @@ export function infer(
   name: string,
   values: readonly [number, number],
   version = '',
+  more: Partial<InferRequestOptions> = {},
 ): Promise<number[]> {
   return new Promise((resolve, reject) => {
     const request = new InferRequest(
@@ -153,6 +154,7 @@ export function infer(
             data: new Uint8Array(Int32Array.from(values).buffer),
           },
         ],
+        ...more,
       },
       {
         answer(_request, answer: InferResponse | ServerError | null) {
