@@ -79,3 +79,11 @@ test.each([
   expect(parsed).toMatchObject({ kind: 'error' })
   expect(parsed).toHaveProperty('message', expect.stringContaining(text))
 })
+
+test('recording that anybody on the network can switch on is pointed out, where there is somewhere to record to', () => {
+  const file = '--trace-config=triton,file=/tmp/t.json'
+  expect(advised('--trace-config=rate=1')).toBe('')
+  expect(advised(file)).toMatch(/0\.0\.0\.0:8000 can have requests of others recorded/)
+  expect(advised('--trace-config=mode=opentelemetry')).toMatch(/:8001 can have requests/)
+  expect(advised(file, '--http-restricted-api=trace:k=v', '--allow-grpc=false')).toBe('')
+})
