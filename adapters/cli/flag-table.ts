@@ -4,6 +4,7 @@ import { CACHE_GROUP } from './flags/cache.ts'
 import { GRPC_GROUP } from './flags/grpc.ts'
 import { HTTP_GROUP, LIMIT_GROUP, METRICS_GROUP } from './flags/http.ts'
 import { DEPRECATED_GROUP, LATER_GROUPS } from './flags/later.ts'
+import { ON_DEMAND_GROUP } from './flags/on-demand.ts'
 import { OVERLOAD_GROUP } from './flags/overload.ts'
 import { RATE_GROUP } from './flags/rate.ts'
 import { BACKEND_GROUP, LOG_GROUP, REPOSITORY_GROUP, SERVER_GROUP } from './flags/server.ts'
@@ -27,6 +28,7 @@ export const FLAG_GROUPS: readonly FlagGroup[] = [
   RATE_GROUP,
   CACHE_GROUP,
   TRAFFIC_GROUP,
+  ON_DEMAND_GROUP,
   TRACE_GROUP,
   ...LATER_GROUPS,
   DEPRECATED_GROUP,

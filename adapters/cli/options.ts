@@ -1,5 +1,5 @@
 import type { Restriction } from '../../core/access/restrictions.ts'
-import type { RateResource } from '../../core/server-options.ts'
+import type { OnDemandOptions, RateResource } from '../../core/server-options.ts'
 import type { LogSettings } from '../../core/server-types.ts'
 import type { TraceFacts, TraceValues } from '../../core/trace/types.ts'
 
@@ -27,6 +27,8 @@ export interface ServeOptions {
   readonly onnxRuntime: 'ffi' | 'node'
   /** undefined = off. */
   readonly rateLimit: { readonly resources: readonly RateResource[] } | undefined
+  /** undefined = models are loaded as the control mode says. */
+  readonly loadOnDemand: OnDemandOptions | undefined
   /** Versions of a model may share its requests. */
   readonly modelTraffic: boolean
   /** undefined = no response is kept. */

@@ -83,6 +83,7 @@ export function serveOptions(
       read.string('rate-limit') === 'execution_count'
         ? { resources: read.list('rate-limit-resource').map(rateResource) }
         : undefined,
+    loadOnDemand: onDemandFlags(read, modelControlMode),
     modelTraffic: read.boolean('model-traffic'),
     cache,
     http: httpFlags(read),
@@ -105,6 +106,22 @@ function overloadFlags(read: FlagReader, values: FlagValues): OverloadFlags {
     closePercent: read.number('overload-close-percent'),
     refusePercent: read.number('overload-refuse-percent'),
   }
+}
+
+function onDemandFlags(
+  read: FlagReader,
+  mode: ServeOptions['modelControlMode'],
+): ServeOptions['loadOnDemand'] {
+  const budget = read.number('model-memory-budget')
+  const pinned = [...new Set(read.list('pin-model'))]
+  if (!read.boolean('load-on-demand')) {
+    if (budget === 0 && pinned.length === 0) return undefined
+    throw new FlagError(
+      "Error: Use of '--model-memory-budget' and '--pin-model' requires '--load-on-demand' as well.",
+    )
+  }
+  if (mode === 'none') return { budget, pinned }
+  throw new FlagError("Error: '--load-on-demand' requires '--model-control-mode=none'.")
 }
 
 function httpFlags(read: FlagReader): HttpFlags {

@@ -153,6 +153,7 @@ export function serverParts(setup: {
       const load = async () => {
         const { promMetrics } = await import('../../metrics/prom.ts')
         const { cpuMetrics } = await import('../../metrics/cpu.ts')
+        const { onDemandMetrics } = await import('../../metrics/on-demand.ts')
         const { trafficMetrics } = await import('../../metrics/traffic.ts')
         const { intervalMs } = metrics
         const now = (): number => performance.now()
@@ -171,6 +172,7 @@ export function serverParts(setup: {
             ...cacheMetrics(cache),
             ...(tracing?.families() ?? []),
             ...trafficMetrics(server.traffic),
+            ...onDemandMetrics(server.onDemand),
           ],
         })
       }

@@ -83,6 +83,7 @@ test('without flags everything has the default that Triton gives it', () => {
       },
     },
     modelTraffic: false,
+    loadOnDemand: undefined,
     http: {
       enabled: true,
       address: '0.0.0.0',
