@@ -122,7 +122,7 @@ test('the steps of a sequence stay on one instance while both instances take tur
   })
   const steps: Promise<unknown>[] = []
   for (let i = 0; i < 6; i++) {
-    for (const sequenceId of [1n, 2n, 3n, 4n]) {
+    for (const sequenceId of i === 0 ? [1n, 2n, 3n, 4n] : [1n, 1n, 2n, 3n, 1n, 4n]) {
       steps.push(
         infer(server, 'seq', [Number(sequenceId), i], '', { sequenceId, sequenceStart: i === 0 }),
       )
