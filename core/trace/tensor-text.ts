@@ -2,7 +2,7 @@ import { DATATYPE_SIZES, type Tensor } from '../tensor.ts'
 import { generalNumber } from './general-number.ts'
 
 /** Elements of a tensor that a trace shows; the rest is left out, for the sake of those who wait meanwhile. */
-export const MAX_TRACED_ELEMENTS: number = 64 * 1024
+export const MAX_TRACED_ELEMENTS: number = 16 * 1024
 /** Bytes of BYTES elements that a trace shows of one tensor. */
 export const MAX_TRACED_BYTES: number = 1024 * 1024
 
