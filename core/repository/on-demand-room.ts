@@ -115,6 +115,9 @@ export class Room {
         await this.#pause()
         // A sequence may have begun with the last request that was let in.
         if (this.#mustStay(victim)) return
+        // Nobody need wait for a slow client where another model has nothing to do.
+        const other = this.#oldest()
+        if (other !== undefined && isIdle(other)) return
         this.#check(entry, deadlineNs)
       }
       if (this.#mustStay(victim)) return
