@@ -1,3 +1,4 @@
+import type { Gate } from '../overload/types.ts'
 import { unknownRegion } from './errors.ts'
 import type { InputPool } from './input-pool.ts'
 import type { Region } from './region.ts'
@@ -8,18 +9,27 @@ export class Lease implements RegionLease {
   /** By name; undefined where the owner has none. */
   readonly #regions: ReadonlyMap<string, Region> | undefined
   readonly #pool: InputPool
+  readonly #gate: Gate | undefined
   readonly #held: Region[] = []
   readonly #buffers: ArrayBuffer[] = []
+  /** Sizes of the copies that were taken at the gate. */
+  readonly #counted: number[] = []
   #closed = false
 
-  constructor(regions: ReadonlyMap<string, Region> | undefined, pool: InputPool) {
+  constructor(
+    regions: ReadonlyMap<string, Region> | undefined,
+    pool: InputPool,
+    gate: Gate | undefined,
+  ) {
     this.#regions = regions
     this.#pool = pool
+    this.#gate = gate
   }
 
   input(ref: RegionRef): Uint8Array {
     const region = this.#hold(ref)
     if (region.mapped) return region.view(ref)
+    this.#count(ref.byteSize)
     const buffer = this.#pool.take(ref.byteSize)
     this.#buffers.push(buffer)
     const data = new Uint8Array(buffer, 0, ref.byteSize)
@@ -42,8 +52,18 @@ export class Lease implements RegionLease {
     this.#closed = true
     for (const region of this.#held) region.drop()
     if (answered) for (const buffer of this.#buffers) this.#pool.give(buffer)
+    for (const bytes of this.#counted) this.#gate?.leave(bytes)
+    this.#counted.length = 0
     this.#held.length = 0
     this.#buffers.length = 0
+  }
+
+  /** A few bytes of a request may name a region of any size, and as often as they like. */
+  #count(bytes: number): void {
+    if (this.#gate === undefined) return
+    const refusal = this.#gate.enter(bytes)
+    if (refusal !== null) throw refusal
+    this.#counted.push(bytes)
   }
 
   #hold(ref: RegionRef): Region {

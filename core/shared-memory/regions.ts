@@ -1,3 +1,4 @@
+import type { Gate } from '../overload/types.ts'
 import {
   alreadyRegistered,
   cannotOpen,
@@ -35,17 +36,20 @@ export interface SharedMemoryOptions {
   readonly host?: SharedMemoryHost
   /** `--allow-client-shm`. Default false, as Triton's. */
   readonly enabled?: boolean
+  /** Where copies of inputs are counted; a gate that counts bytes and no requests. Default: they are not counted. */
+  readonly gate?: Gate
 }
 
 /** The regions of a server. */
 export function createSharedMemory(options: SharedMemoryOptions): SharedMemory {
-  const { host, enabled = false } = options
-  return new Regions(enabled ? host : undefined)
+  const { host, enabled = false, gate } = options
+  return new Regions(enabled ? host : undefined, gate)
 }
 
 class Regions implements SharedMemory {
   readonly enabled: boolean
   readonly #host: SharedMemoryHost | undefined
+  readonly #gate: Gate | undefined
   readonly #owners = new Map<string, Map<string, Region>>()
   readonly #pool = new InputPool()
   readonly #closed = (region: Region): void => {
@@ -55,8 +59,9 @@ class Regions implements SharedMemory {
   #open = 0
   #bytes = 0
 
-  constructor(host: SharedMemoryHost | undefined) {
+  constructor(host: SharedMemoryHost | undefined, gate: Gate | undefined) {
     this.#host = host
+    this.#gate = gate
     this.enabled = host !== undefined
   }
 
@@ -131,7 +136,7 @@ class Regions implements SharedMemory {
   }
 
   lease(owner: string): RegionLease {
-    return new Lease(this.#owners.get(owner), this.#pool)
+    return new Lease(this.#owners.get(owner), this.#pool, this.#gate)
   }
 
   #allowed(): SharedMemoryHost {

@@ -3,6 +3,7 @@ import { identityBackend } from '../../../core/backend/identity.ts'
 import { repeatBackend } from '../../../core/backend/repeat.ts'
 import type { Backend } from '../../../core/backend/types.ts'
 import type { ResponseCache } from '../../../core/cache/types.ts'
+import type { Gates } from '../../../core/overload/types.ts'
 import type { Clock } from '../../../core/platform.ts'
 import { DEFAULT_PROTOCOL_LIMITS } from '../../../core/protocol/limits.ts'
 import { createServer } from '../../../core/server.ts'
@@ -44,7 +45,7 @@ export function serverParts(setup: {
   let opened: Promise<SharedMemory> | undefined
   /** The same for every door. */
   const regions = (): Promise<SharedMemory> => {
-    opened ??= clientRegions(options.sharedMemory)
+    opened ??= clientRegions(options.sharedMemory, overload().gate)
     return opened
   }
   let known: Doors | undefined
@@ -192,9 +193,13 @@ export function serverParts(setup: {
   }
 }
 
-async function clientRegions(flags: ServeOptions['sharedMemory']): Promise<SharedMemory> {
+async function clientRegions(
+  flags: ServeOptions['sharedMemory'],
+  gates: Gates,
+): Promise<SharedMemory> {
   if (!flags.enabled) return NO_SHARED_MEMORY
-  return createSharedMemory({ host: await posixSharedMemory(flags), enabled: true })
+  const host = await posixSharedMemory(flags)
+  return createSharedMemory({ host, enabled: true, gate: gates.control })
 }
 
 async function ffiBackend(clock: Clock): Promise<Backend> {

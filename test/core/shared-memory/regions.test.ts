@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { OverloadGate } from '../../../core/overload/gate.ts'
 import {
   createSharedMemory,
   MAX_REGION_BYTES,
@@ -237,5 +238,35 @@ describe('a lease', () => {
     const first = read(true)
     expect(read(false)).toBe(first)
     expect(read(true)).not.toBe(first)
+  })
+})
+
+describe('copies of inputs', () => {
+  it('count as what they are until the lease is closed, and are refused where they do not fit', () => {
+    const MIB = 1024 * 1024
+    const gate = new OverloadGate({ memoryBudget: 10 * MIB })
+    const host = memoryShm({ a: new Uint8Array(4 * MIB) })
+    const memory = createSharedMemory({ host, enabled: true, gate: gate.control })
+    memory.registerSystem({ name: 'r', key: '/a', offset: 0, byteSize: 4 * MIB, owner: '' })
+    const part = { region: 'r', offset: 0, byteSize: 4 * MIB }
+    const [first, second] = [memory.lease(''), memory.lease('')]
+    first.input(part)
+    first.input(part)
+    expect([gate.bytes, gate.inflight]).toEqual([8 * MIB, 0])
+    expect(failure(() => second.input(part))).toMatch(/^UNAVAILABLE: .*memory budget/)
+    second.close()
+    expect(gate.bytes).toBe(8 * MIB)
+    first.close(true)
+    first.close()
+    expect(gate.bytes).toBe(0)
+  })
+
+  it('of a mapped region are none', () => {
+    const gate = new OverloadGate({ memoryBudget: 8 })
+    const host = memoryShm({ a: counting(256) }, { mapped: true })
+    const memory = createSharedMemory({ host, enabled: true, gate: gate.control })
+    memory.registerSystem({ name: 'r', key: '/a', offset: 0, byteSize: 256, owner: '' })
+    expect(memory.lease('').input({ region: 'r', offset: 0, byteSize: 256 })).toHaveLength(256)
+    expect(gate.bytes).toBe(0)
   })
 })
