@@ -13,6 +13,8 @@ export type {
   Placement,
 } from './backend/types.ts'
 export { packBytes, unpackBytes } from './bytes.ts'
+export { localCache } from './cache/local-cache.ts'
+export type { CachedResponse, CacheFigures, ResponseCache } from './cache/types.ts'
 export type { ModelConfig } from './config/types.ts'
 export { type ErrorCode, messageOf, ServerError } from './errors.ts'
 export {
@@ -26,6 +28,7 @@ export {
 export { safeJoin, safeName } from './paths.ts'
 export type {
   Clock,
+  Hash,
   Log,
   LogLevel,
   ModelStore,

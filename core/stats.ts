@@ -134,6 +134,8 @@ export class ModelStats {
   readonly cacheMiss: Duration = new Duration()
   /** Whether the model's responses are kept: figures of a cache are only shown of those. */
   cached = false
+  /** Responses that were too large to be kept. */
+  cacheSkipped = 0
   readonly failures: Record<FailureReason, number> = {
     REJECTED: 0,
     CANCELED: 0,

@@ -102,6 +102,7 @@ export function createCachedScheduler(options: CachedSchedulerOptions): Schedule
     return copy
   }
   const tooLarge = (size: number): void => {
+    stats.cacheSkipped++
     const text = `${options.what}: a response of ${size} bytes is not kept, the cache takes up to ${cache.maxEntryBytes}`
     if (told) log.verbose(1, text)
     else log.warning(text)

@@ -27,6 +27,7 @@ export type ModelFamilyKey =
   | 'cacheHitUs'
   | 'cacheMisses'
   | 'cacheMissUs'
+  | 'cacheSkipped'
   | 'requestHistogram'
   | 'queueHistogram'
   | 'computeHistogram'
@@ -108,6 +109,11 @@ export const MODEL_FAMILIES: Readonly<Record<ModelFamilyKey, Family>> = {
     name: 'nv_cache_miss_duration_per_model',
     type: 'counter',
     help: 'Total cache miss (insert+lookup) duration per model, in microseconds',
+  },
+  cacheSkipped: {
+    name: 'nereid_cache_skipped_per_model',
+    type: 'counter',
+    help: 'Number of responses that were too large for the response cache',
   },
   requestHistogram: {
     name: 'nereid_inference_request_duration_seconds',

@@ -102,6 +102,7 @@ const READERS: Readonly<Record<ModelFamilyKey, (model: ServedModel) => Sample[]>
   cacheHitUs: cached(micros((model) => model.stats.cacheHit)),
   cacheMisses: cached(single((model) => model.stats.cacheMiss.count)),
   cacheMissUs: cached(micros((model) => model.stats.cacheMiss)),
+  cacheSkipped: cached(single((model) => model.stats.cacheSkipped)),
   requestHistogram: (model) => buckets(model, model.stats.requestHistogram),
   queueHistogram: (model) => buckets(model, model.stats.queueHistogram),
   firstResponse: firstResponseBuckets,

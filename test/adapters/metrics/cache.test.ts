@@ -47,11 +47,15 @@ test('METRIC-09: a model with a cache has its hits and misses, one without has n
   model.stats.recordCacheMiss(5000)
   model.stats.recordCacheHit(9000, 0, 2000)
   model.stats.recordCacheHit(9000, 0, 2500)
+  model.stats.cacheSkipped = 3
   expect(await figures([model, fakeModel('m', 1)], 'nv_cache')).toEqual({
     'nv_cache_num_hits_per_model{c}': 2,
     'nv_cache_hit_duration_per_model{c}': 4,
     'nv_cache_num_misses_per_model{c}': 1,
     'nv_cache_miss_duration_per_model{c}': 5,
+  })
+  expect(await figures([model, fakeModel('m', 1)], 'nereid_cache_skipped')).toEqual({
+    'nereid_cache_skipped_per_model{c}': 3,
   })
 })
 

@@ -58,11 +58,12 @@ describe('a model with a response cache', () => {
 
   it('CACHE-08: answers all the same when the cache does not take the response, and says so once', () => {
     const cache = localCache({ size: 8000 })
-    const { send, batches, warnings } = createCachedRig({ cache })
+    const { send, batches, warnings, stats } = createCachedRig({ cache })
     expect(send('a', { columns: 1000 }).values).toHaveLength(1000)
     expect(send('b', { columns: 1000 }).values).toHaveLength(1000)
     expect(batches).toHaveLength(2)
     expect(cache.figures?.()).toMatchObject({ entries: 0 })
+    expect(stats.cacheSkipped).toBe(2)
     expect(warnings).toEqual([
       "model 'm' version 1: a response of 4768 bytes is not kept, the cache takes up to 1000",
     ])
