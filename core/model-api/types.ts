@@ -52,6 +52,7 @@ export interface TensorValue {
   readonly datatype?: Datatype
 }
 
+/** A `number` is a double on the wire, a `bigint` an integer. */
 export type ParameterValue = string | boolean | number | bigint
 export type Parameters = Readonly<Record<string, ParameterValue>>
 
