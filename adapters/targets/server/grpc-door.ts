@@ -4,12 +4,15 @@ import type { Server } from '../../../core/server.ts'
 import type { SharedMemory } from '../../../core/shared-memory/types.ts'
 import type { Tracer } from '../../../core/trace/types.ts'
 import type { GrpcFlags } from '../../cli/options.ts'
-import { controlMethods } from '../../grpc/control/control-methods.ts'
+import { controlMethods, loadControlMethods } from '../../grpc/control/control-methods.ts'
 import { reflectionMethods } from '../../grpc/reflection/reflection-methods.ts'
 import { type GrpcServer, startGrpc } from '../../grpc/server.ts'
 import type { StartHttp2 } from '../../http2/types.ts'
 import type { NodePlatform } from '../../platform/node.ts'
 import type { Doors } from './doors.ts'
+
+/** When the start is over and first probes were answered. */
+const LOAD_CONTROL_MS = 1_000
 
 /** Opens the gRPC port as its flags say. */
 export async function startGrpcDoor(setup: {
@@ -48,6 +51,8 @@ export async function startGrpcDoor(setup: {
     sharedMemory,
     tls: doors.grpcTls?.material,
   })
+  // Should it fail, the first call says so.
+  setTimeout(() => void loadControlMethods().catch(() => undefined), LOAD_CONTROL_MS).unref()
   doors.grpcTls?.onChange((material) => grpc.setTls(material))
   return grpc
 }
