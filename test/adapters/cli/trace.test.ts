@@ -17,6 +17,26 @@ function trace(settings: readonly string[], env: Environment = {}) {
   return { ...parsed.options.trace, warnings: parsed.warnings }
 }
 
+test('without settings nothing is traced, and the rest is as Triton has it', () => {
+  expect(trace([])).toEqual({
+    level: OFF,
+    rate: 1000,
+    count: -1,
+    logFrequency: 0,
+    mode: 'triton',
+    file: '',
+    options: [],
+    export: {
+      url: 'http://localhost:4318/v1/traces',
+      resource: {},
+      maxQueueSize: 2048,
+      scheduleDelayMs: 5000,
+      maxBatchSize: 512,
+    },
+    warnings: [],
+  })
+})
+
 test('settings for all and of the mode are put together', () => {
   expect(
     trace([
