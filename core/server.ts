@@ -44,6 +44,8 @@ export const EXTENSIONS: readonly string[] = [
 
 /** Named in the server's metadata where versions may share traffic. Not an extension that Triton has. */
 export const TRAFFIC_EXTENSION = 'nereid_model_traffic'
+/** Named there where models are loaded on demand. */
+export const ON_DEMAND_EXTENSION = 'nereid_load_on_demand'
 
 export interface Server extends InferenceServer {
   /** What could not be loaded at start, one line each; empty when everything serves (`--exit-on-error` reads it). */
@@ -183,7 +185,11 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
   return {
     id: options.id ?? 'triton',
     version: TRITON_VERSION,
-    extensions: traffic === undefined ? EXTENSIONS : [...EXTENSIONS, TRAFFIC_EXTENSION],
+    extensions: [
+      ...EXTENSIONS,
+      ...(traffic === undefined ? [] : [TRAFFIC_EXTENSION]),
+      ...(onDemand === undefined ? [] : [ON_DEMAND_EXTENSION]),
+    ],
     ...(traffic === undefined ? {} : { traffic }),
     ...(onDemand === undefined ? {} : { onDemand }),
     startupErrors,

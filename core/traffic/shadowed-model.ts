@@ -30,6 +30,8 @@ export class ShadowedModel extends DelegatedModel {
     inner.batchSize = request.batchSize
     inner.startNs = request.startNs
     inner.composing = request.composing
+    // The inner one tells it of the answer.
+    request.trace = null
     request.onCancel = () => inner.cancel()
     if (request.cancelled) inner.cancel()
     this.model.submit(inner)
