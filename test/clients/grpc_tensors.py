@@ -17,6 +17,10 @@ def tensors(left, right, datatype="INT32"):
     return inputs
 
 
+# A model and its inputs: one request alone waits 100 ms for others.
+LATE = ("dyn_prio", tensors(LEFT.astype(np.float32), RIGHT.astype(np.float32), "FP32"))
+
+
 def sequence_input(value):
     given = client.InferInput("INPUT", [1, 1], "INT32")
     given.set_data_from_numpy(np.array([[value]], np.int32))

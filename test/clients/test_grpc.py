@@ -9,7 +9,7 @@ import tritonclient.grpc as client
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 from tritonclient.utils import InferenceServerException
 
-from grpc_tensors import LEFT, RIGHT, URL, sequence_input, tensors
+from grpc_tensors import LATE, LEFT, RIGHT, URL, sequence_input, tensors
 from server import running
 
 
@@ -136,7 +136,7 @@ class Infer(unittest.TestCase):
 
     def test_a_timeout_of_the_client(self):
         with self.assertRaisesRegex(InferenceServerException, "Deadline Exceeded") as caught:
-            self.client.infer("addsub_int32", tensors(LEFT, RIGHT), client_timeout=1e-6)
+            self.client.infer(*LATE, client_timeout=0.01)
         self.assertEqual(caught.exception.status(), "StatusCode.DEADLINE_EXCEEDED")
         self.check_sum(self.client.infer("addsub_int32", tensors(LEFT, RIGHT), client_timeout=20))
 

@@ -7,7 +7,7 @@ import numpy as np
 import tritonclient.grpc.aio as aio
 from tritonclient.utils import InferenceServerException
 
-from grpc_tensors import LEFT, RIGHT, URL, repeat_inputs, tensors
+from grpc_tensors import LATE, LEFT, RIGHT, URL, repeat_inputs, tensors
 
 
 async def requests_of(*given):
@@ -83,4 +83,4 @@ class Aio(unittest.IsolatedAsyncioTestCase):
         with self.assertRaisesRegex(InferenceServerException, "unknown model"):
             await self.client.infer("nope", tensors(LEFT, RIGHT))
         with self.assertRaisesRegex(InferenceServerException, "Deadline Exceeded"):
-            await self.client.infer("addsub_int32", tensors(LEFT, RIGHT), client_timeout=1e-6)
+            await self.client.infer(*LATE, client_timeout=0.01)
