@@ -45,6 +45,11 @@ export interface RunningServer {
   stop(): Promise<boolean>
 }
 
+/** Connections that may wait to be accepted, at a listening socket of this server. */
+const BACKLOG = 1024
+/** A server that stops accepts them for so long at most; without other work it takes 15 ms. */
+const MAX_ACCEPT_MS = 500
+
 /** A start that failed; the reason was told already. */
 export class StartError extends Error {}
 
@@ -86,6 +91,7 @@ export async function runServer(run: RunOptions): Promise<RunningServer> {
     }
     const timeoutMs = options.exitTimeoutSecs * 1000
     const deadline = run.now() + timeoutMs
+    await acceptWaiting(run.now)
     await Promise.all(listeners.map((listener) => listener.close(timeoutMs)))
     const expired = run.now() >= deadline
     // Connections were cut, so their requests were cancelled: nothing is left to wait for.
@@ -160,4 +166,15 @@ function socketError(error: NodeJS.ErrnoException, socket: string): string {
 function reachable(address: string): string {
   if (address === '0.0.0.0' || address === '::') return 'localhost'
   return address.includes(':') ? `[${address}]` : address
+}
+
+/**
+ * Connections that wait in the kernel are reset together with the listening socket. The event loop accepts one of them
+ * a turn, and reads a turn later.
+ */
+async function acceptWaiting(now: () => number): Promise<void> {
+  const end = now() + MAX_ACCEPT_MS
+  for (let turns = BACKLOG + 2; turns > 0 && now() < end; turns--) {
+    await new Promise((resolve) => setImmediate(resolve))
+  }
 }

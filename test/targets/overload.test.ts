@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { status } from '@grpc/grpc-js'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { RawClient } from '../helpers/grpc-client.ts'
+import { rawConnection } from '../helpers/raw-http.ts'
 import { buildServer, type Serving, serve, stopAll } from './child.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'nereid-overload-'))
@@ -83,6 +84,26 @@ test('a process that has less memory than it uses refuses everything but probes'
     expect((await fetch(`${server.url}/v2/health/${path}`)).status, path).toBe(200)
   }
   await told(server, /^nereid_shed_requests\{reason="rss"\} 2$/m)
+})
+
+test('requests that a server had no time to read before it was stopped are answered', async () => {
+  const server = await serve([`--model-repository=${folder}`])
+  expect((await infer(server, 'echo')).status).toBe(200)
+  server.process.kill('SIGSTOP')
+  const clients = await Promise.all(
+    Array.from({ length: 20 }, () => rawConnection(Number(new URL(server.url).port))),
+  )
+  const body = '{"inputs":[{"name":"IN","datatype":"INT32","shape":[1],"data":[7]}]}'
+  for (const client of clients) {
+    client.send(
+      `POST /v2/models/echo/infer HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    )
+  }
+  server.process.kill('SIGTERM')
+  server.process.kill('SIGCONT')
+  const answers = await Promise.all(clients.map((client) => client.answer()))
+  expect(answers.map(({ status }) => status)).toEqual(clients.map(() => 200))
+  expect((await server.ended).code).toBe(0)
 })
 
 test('with --drain-delay-secs a server that stops is not ready at once and takes work meanwhile', async () => {
