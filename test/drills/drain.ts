@@ -29,6 +29,8 @@ const TAKEN_MS = SLOW_MS / 2
 /** Clients go on for this long after the first connection that was refused. */
 const GO_ON_MS = 1_000
 const MIN_LOAD_MS = 300
+/** Until all clients have had an answer. */
+const MAX_START_MS = 20_000
 const RETRY_MS = 50
 /** What a server may say instead of an answer, at once, once it was told to stop: the request was not begun. */
 const ELSEWHERE = /shutting down|exiting|REFUSED_STREAM/
@@ -108,14 +110,19 @@ async function underLoad(
   }
   let serial = 0
   let end = Number.POSITIVE_INFINITY
+  const firsts: Promise<void>[] = []
 
   /** Asks again and again; `ask` returns what is wrong with an answer. */
   async function loop(name: string, ask: () => Promise<string>, right: () => void): Promise<void> {
+    let answered = (): void => {}
+    firsts.push(new Promise((resolve) => (answered = resolve)))
     while (performance.now() < end) {
       try {
         const problem = await ask()
-        if (problem === '') right()
-        else if (ELSEWHERE.test(problem)) {
+        if (problem === '') {
+          right()
+          answered()
+        } else if (ELSEWHERE.test(problem)) {
           count.elsewhere++
           end = Math.min(end, performance.now() + GO_ON_MS)
           await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
@@ -128,12 +135,12 @@ async function underLoad(
         if (error.refused) {
           end = Math.min(end, performance.now() + GO_ON_MS)
           await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+        } else if (!error.begun && ELSEWHERE.test(error.message)) {
+          count.elsewhere++
+          await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
         } else if (error.begun || error.ageMs >= TAKEN_MS) {
           count.lost++
           note(`lost: ${name}: ${error.message}`)
-        } else if (ELSEWHERE.test(error.message)) {
-          count.elsewhere++
-          await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
         } else {
           count.turnedAway++
           note(`turned away: ${name}: ${error.message}`)
@@ -171,6 +178,9 @@ async function underLoad(
     loops.push(repeat('events', eventsClient(server.url)))
     loops.push(repeat('decoupled', decoupledClient(connection())))
   }
+  // A server that has not got round to accepting a connection has promised nothing to it.
+  const late = new Promise((resolve) => setTimeout(resolve, MAX_START_MS).unref())
+  await Promise.race([Promise.all(firsts), late])
   await new Promise((resolve) => setTimeout(resolve, ms))
   server.process.kill('SIGTERM')
   const { code } = await server.ended
