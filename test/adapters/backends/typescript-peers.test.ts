@@ -48,6 +48,13 @@ describe('a model in TypeScript that calls others', () => {
     expect(server.server.statistics('echo')[0]?.stats.success.count).toBe(1)
   })
 
+  test('hands on everything that a request can have', async () => {
+    const server = await serving()
+    expect(await tell(server, 'who', 'moody')).toBe(
+      'inner,2,5000000,call,true,true,1 {"from":"caller"} ANSWER',
+    )
+  })
+
   test('gets their errors with code and text', async () => {
     const server = await serving()
     expect(await tell(server, 'echo', 'absent')).toMatch(

@@ -108,6 +108,15 @@ describe('a model in TypeScript on a server', () => {
     expect(serving.server.modelMetadata('completed', '').inputs).toEqual([])
   })
 
+  test('code does not come with a load request', async () => {
+    const serving = await serveModels(worker, {}, { modelControlMode: 'explicit' })
+    const files = new Map([['1/model.ts', new TextEncoder().encode('process.exit(1)')]])
+    const config = JSON.stringify({ backend: 'typescript' })
+    await expect(serving.server.load('evil', { config, files })).rejects.toThrow(
+      "the code of model 'evil' must lie in a repository on this machine's disk",
+    )
+  })
+
   test('parameters of an answer arrive', async () => {
     const serving = await serveModels(worker, { completed: '' })
     const [answer] = await ask(serving, 'completed', [text(['a', 'b'], [2, 1])]).done
