@@ -78,8 +78,7 @@ export function createCachedScheduler(options: CachedSchedulerOptions): Schedule
     inner.submit(flight.start(flight.members[0] as Member))
   }
   const lookedUp = (flight: Flight, response: CachedResponse | null): void => {
-    const { members } = flight
-    const first = members[0]
+    const [first] = flight.members
     if (first === undefined) return
     const nowNs = clock.now()
     flight.lookupNs = nowNs - first.atNs
@@ -88,7 +87,7 @@ export function createCachedScheduler(options: CachedSchedulerOptions): Schedule
       return
     }
     forget(flight)
-    for (const member of members) hit(member, response, nowNs, false)
+    for (const member of flight.take()) hit(member, response, nowNs, false)
   }
   const keep = (flight: Flight, answer: InferResponse): CachedResponse | null => {
     const startNs = clock.now()
@@ -111,9 +110,9 @@ export function createCachedScheduler(options: CachedSchedulerOptions): Schedule
   const owner = {
     landed(flight: Flight, answer: InferResponse | ServerError | null): void {
       forget(flight)
-      const { members } = flight
       const failed = answer === null || answer instanceof ServerError
       const copy = failed ? null : keep(flight, answer)
+      const members = flight.take()
       const nowNs = clock.now()
       // The model counted one request: the first that is still there.
       const counted = members.find(({ request }) => !request.cancelled) ?? members[0]

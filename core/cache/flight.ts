@@ -54,6 +54,11 @@ export class Flight implements ResponseSink {
     this.members.push(member)
   }
 
+  /** All members, to be answered: from now on nobody can leave, also one whose answer is still kept back. */
+  take(): readonly Member[] {
+    return this.members.splice(0)
+  }
+
   /** Makes the request that runs for all of them, of the first one. */
   start({ request }: Member): InferRequest {
     const { id, inputs, outputs, parameters, priority, timeoutUs, owner } = request

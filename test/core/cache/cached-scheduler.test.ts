@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { localCache } from '../../../core/cache/local-cache.ts'
 import { ServerError } from '../../../core/errors.ts'
 import type { RequestTrace } from '../../../core/infer.ts'
-import { createCachedRig, remoteCache } from './cached-rig.ts'
+import { createCachedRig } from './cached-rig.ts'
 
 const WINDOW = {
   dynamic_batching: { preferred_batch_size: [8], max_queue_delay_microseconds: 100 },
@@ -251,6 +251,22 @@ describe('equal requests at the same time', () => {
     expect(second.values).toEqual([7])
   })
 
+  it('that are cancelled while another one is answered have one answer, and so have those behind them', async () => {
+    const { send, instances, stats, scheduler } = createCachedRig({ paused: true })
+    const sent: ReturnType<typeof send>[] = []
+    // A connection that breaks takes the requests with it that came over it.
+    const broken = () => {
+      sent[1]?.request.cancel()
+      sent[0]?.request.cancel()
+    }
+    for (const id of ['a', 'b', 'c', 'd']) sent.push(send(id, { onAnswer: broken }))
+    instances[0]?.finish()
+    expect(sent.map(({ answers }) => answers.length)).toEqual([1, 1, 1, 1])
+    expect(sent.map(({ error }) => error.split(' ')[0])).toEqual(['', 'CANCELLED', '', ''])
+    expect([stats.success.count, stats.fail.count]).toEqual([3, 1])
+    await scheduler.close()
+  })
+
   it('leave at once one by one, and the last one stops the model', () => {
     const { send, instances, stats } = createCachedRig({ paused: true })
     const [first, second, third] = ['a', 'b', 'c'].map((id) => send(id))
@@ -276,59 +292,6 @@ describe('equal requests at the same time', () => {
     await closing
     for (const one of sent) expect(one.answers).toHaveLength(1)
     await scheduler.close()
-  })
-})
-
-describe('a cache in another process', () => {
-  it('is asked once for equal requests', async () => {
-    const remote = remoteCache()
-    const { send, batches, stats } = createCachedRig({ cache: remote.cache })
-    const sent = ['a', 'b'].map((id) => send(id, { value: 5 }))
-    expect(remote.asked).toBe(1)
-    await remote.answerOne()
-    for (const one of sent) expect(one.values).toEqual([5])
-    const later = ['c', 'd'].map((id) => send(id, { value: 5 }))
-    await remote.answerOne()
-    for (const one of later) expect(one.values).toEqual([5])
-    expect(batches).toEqual([['a']])
-    expect(stats.cacheMiss.count).toBe(1)
-    expect(stats.cacheHit.count).toBe(3)
-  })
-
-  it('keeps nobody who leaves while it is asked', async () => {
-    const remote = remoteCache()
-    const { send, batches } = createCachedRig({ cache: remote.cache })
-    const [first, second] = ['a', 'b'].map((id) => send(id, { value: 5 }))
-    first?.request.cancel()
-    expect(first?.error).toMatch(/^CANCELLED/)
-    await remote.answerOne()
-    expect(second?.values).toEqual([5])
-    const alone = send('c', { value: 6 })
-    alone.request.cancel()
-    expect(alone.error).toMatch(/^CANCELLED/)
-    await remote.answerOne()
-    expect(batches).toEqual([['b']])
-  })
-
-  it('is waited for when the scheduler closes', async () => {
-    const remote = remoteCache()
-    const { send, scheduler } = createCachedRig({ cache: remote.cache })
-    const sent = send('a', { value: 5 })
-    const closing = scheduler.close()
-    await remote.answerOne()
-    await closing
-    expect(sent.values).toEqual([5])
-  })
-
-  it('keeps nothing that ran when the model had changed since it was asked', async () => {
-    let identity = 'v1'
-    const remote = remoteCache()
-    const { send } = createCachedRig({ cache: remote.cache, identity: () => identity })
-    const sent = send('a', { value: 5 })
-    identity = 'v2'
-    await remote.answerOne()
-    expect(sent.values).toEqual([5])
-    expect(remote.entries.size).toBe(0)
   })
 })
 
