@@ -139,7 +139,7 @@ export class TypescriptInstance implements Instance {
     this.#calls = calls
     thread.attach({
       message: (message) => this.#message(message, thread, calls),
-      gone: (reason) => this.#lost(reason),
+      gone: (reason, stack) => this.#lost(reason, stack),
     })
   }
 
@@ -171,7 +171,7 @@ export class TypescriptInstance implements Instance {
   }
 
   /** The thread is of no more use: what it ran fails, and another one takes its place. */
-  #lost(reason: string): void {
+  #lost(reason: string, stack = ''): void {
     const thread = this.#thread
     if (thread === null) return
     const { log, source } = this.#options
@@ -180,6 +180,7 @@ export class TypescriptInstance implements Instance {
     void thread.close()
     this.#down = reason
     log.error(`model '${source.name}' version ${source.version} is restarted: ${reason}`)
+    if (stack !== '') log.verbose(1, stack)
     this.#restartLater()
     this.#execution?.end(
       new ServerError('INTERNAL', `model '${source.name}' failed and is restarted: ${reason}`),

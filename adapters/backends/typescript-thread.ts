@@ -14,8 +14,8 @@ export interface WorkerEntry {
 /** Who uses a thread once it has started. */
 export interface ThreadUser {
   message(message: FromWorker): void
-  /** It ended without being told to. */
-  gone(reason: string): void
+  /** It ended without being told to; `stack` = where in its code, '' = nothing is known of that. */
+  gone(reason: string, stack: string): void
 }
 
 export interface ThreadOptions {
@@ -40,7 +40,9 @@ export class ModelThread {
       resourceLimits: { maxOldGenerationSizeMb: memoryMb },
     })
     this.#worker.on('message', (message: FromWorker | null) => this.#message(message))
-    this.#worker.on('error', (error) => this.#lost(reasonOf(error, memoryMb)))
+    this.#worker.on('error', (error: unknown) =>
+      this.#lost(reasonOf(error, memoryMb), error instanceof Error ? (error.stack ?? '') : ''),
+    )
     this.#worker.on('exit', (code) => this.#lost(`it ended with exit code ${code}`))
     // An idle worker keeps no process alive.
     this.#worker.unref()
@@ -83,7 +85,7 @@ export class ModelThread {
   attach(user: ThreadUser): void {
     const gone = this.#gone
     if (gone === null) this.#user = user
-    else queueMicrotask(() => user.gone(gone))
+    else queueMicrotask(() => user.gone(gone, ''))
   }
 
   post(message: ToWorker, transfer: readonly ArrayBuffer[] = []): void {
@@ -118,19 +120,20 @@ export class ModelThread {
     waiting?.(reply)
   }
 
-  #lost(reason: string): void {
+  #lost(reason: string, stack = ''): void {
     if (this.#gone !== null) return
     this.#gone = reason
     this.#answer(reason)
     const user = this.#user
     this.#user = null
-    user?.gone(reason)
+    user?.gone(reason, stack)
   }
 }
 
-function reasonOf(error: Error & { code?: unknown }, memoryMb: number): string {
-  if (error.code === 'ERR_WORKER_OUT_OF_MEMORY') {
+function reasonOf(error: unknown, memoryMb: number): string {
+  if (!(error instanceof Error)) return `uncaught ${String(error)}`
+  if ('code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY') {
     return `it ran out of memory, memory_limit_mb is ${memoryMb}`
   }
-  return `uncaught ${error.name ?? 'error'}: ${error.message}`
+  return `uncaught ${error.name}: ${error.message}`
 }

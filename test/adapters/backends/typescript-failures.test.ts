@@ -50,11 +50,14 @@ describe('a model in TypeScript that fails', () => {
     expect(await say(serving, 'x')).toBe('moody_0 2')
   })
 
-  test('an error outside any request is a crash', async () => {
+  test.each([
+    ['late', 'uncaught Error: too late'],
+    ['null', 'uncaught null'],
+  ])('an error outside any request (%s) is a crash', async (word, reason) => {
     const serving = await serveModels(worker, { moody: MOODY })
-    await say(serving, 'late')
+    await say(serving, word)
     await until(() => serving.logged.join().includes('was restarted'))
-    expect(serving.logged.join()).toContain('uncaught Error: too late')
+    expect(serving.logged.join()).toContain(reason)
     expect(await say(serving, 'x')).toBe('moody_0 1')
   })
 
