@@ -5,6 +5,7 @@ import { ServerError } from './errors.ts'
 import { RETRY_AFTER_SECS } from './overload/types.ts'
 import type { ModelStore, Platform } from './platform.ts'
 import { createRateLimiter } from './rate-limit/rate-limiter.ts'
+import { loadAtStart } from './repository/load-at-start.ts'
 import { RepositoryManager } from './repository/manager.ts'
 import { ModelsOnDemand } from './repository/on-demand.ts'
 import { type Poller, startPolling } from './repository/poll.ts'
@@ -15,7 +16,6 @@ import {
   DEFAULT_EXIT_TIMEOUT_MS,
   DEFAULT_LOAD_THREADS,
   DEFAULT_POLL_SECS,
-  type ModelControlMode,
   type OnDemandOptions,
   type ServerOptions,
 } from './server-options.ts'
@@ -130,7 +130,7 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
         }),
     checkConfig: traffic === undefined ? undefined : (config) => void policyOf(config),
   })
-  const startupErrors = await loadAtStart(manager, { mode, loadModels, onDemand })
+  const startupErrors = await loadAtStart({ manager, mode, loadModels, onDemand })
   if (mode === 'poll') {
     poller = startPolling({
       clock: platform.clock,
@@ -257,27 +257,6 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
       return closing
     },
   }
-}
-
-/** Returns what went wrong, one line each. */
-async function loadAtStart(
-  manager: RepositoryManager,
-  {
-    mode,
-    loadModels,
-    onDemand,
-  }: {
-    readonly mode: ModelControlMode
-    readonly loadModels: readonly string[]
-    readonly onDemand: ModelsOnDemand | undefined
-  },
-): Promise<readonly string[]> {
-  if (onDemand !== undefined) {
-    const { names, problems } = await manager.learnAll()
-    return [...problems, ...(await onDemand.start(names))]
-  }
-  const everything = mode !== 'explicit' || loadModels[0] === '*'
-  return everything ? manager.loadAll() : manager.loadNamed(loadModels)
 }
 
 function modelStatistics(

@@ -7,7 +7,7 @@ import type { ShadowTraffic } from './shadow-traffic.ts'
 import { SmoothChoice } from './smooth-choice.ts'
 import { SplitModel } from './split-model.ts'
 import { stickyChoice } from './sticky-choice.ts'
-import type { TrafficPolicy, TrafficSource } from './types.ts'
+import type { ShadowPolicy, TrafficPolicy, TrafficSource } from './types.ts'
 
 /** What a scheduler gives a sequence by default before it counts as ended. */
 const DEFAULT_IDLE_NS = 1e9
@@ -23,6 +23,8 @@ export class Split {
   /** Ascending; never empty. */
   #serving: readonly ServedModel[]
   #candidates: readonly Candidate[] = []
+  /** null also where answers come one by one: their pace is the client's. */
+  #shadowing: ShadowPolicy | null = null
   #sequences: SequenceBindings | null = null
   #front: ServedModel
 
@@ -90,7 +92,7 @@ export class Split {
       return this.#routeSequence(sequences, request)
     }
     const model = this.#next(request)
-    const { shadow } = this.#policy
+    const shadow = this.#shadowing
     if (shadow === null || model.version === shadow.version) return model
     const other = this.#find(shadow.version)
     return other === undefined ? model : this.shadow.front(model, other, shadow.fraction)
@@ -129,6 +131,7 @@ export class Split {
       if (weight > 0 && isDecoupled(model) === decoupled) candidates.push({ model, weight })
     }
     this.#candidates = candidates
+    this.#shadowing = decoupled ? null : this.#policy.shadow
     this.#turns.set(candidates)
   }
 }
