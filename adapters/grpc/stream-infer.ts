@@ -17,6 +17,8 @@ import type { CallStatus } from './types.ts'
 
 /** Requests of one stream that are not answered; more are not read before one of them is. */
 export const MAX_STREAM_REQUESTS = 1024
+/** Bytes of answers that are kept back for the sake of their order; beyond them no more requests are read. */
+export const MAX_KEPT_BYTES: number = 16 * 1024 * 1024
 
 /**
  * ModelStreamInfer: any number of requests, answered in their order but for those of decoupled models. What goes wrong with
@@ -32,6 +34,7 @@ export class StreamInfer extends Call {
   /** Those of them that are answered in order, from {@link #first} on. */
   #ordered: StreamInferRequest[] = []
   #first = 0
+  #keptBytes = 0
   #ended = false
   #congested = false
   /** When the last traced message came; 0 = none did. */
@@ -71,7 +74,7 @@ export class StreamInfer extends Call {
       return
     }
     this.#open.add(request)
-    if (this.#open.size >= MAX_STREAM_REQUESTS) this.pause()
+    if (this.#full) this.pause()
     const { modelName } = request.read
     const refusal = this.principal.recheck('infer-stream', modelName)
     if (refusal !== null) {
@@ -175,6 +178,7 @@ export class StreamInfer extends Call {
     for (const request of this.#ordered) dropKept(request)
     this.#ordered = []
     this.#first = 0
+    this.#keptBytes = 0
     // A cancelled request settles through its sink, some of them within the call.
     for (const request of [...this.#open]) {
       if (request.bound === null) request.settle()
@@ -195,7 +199,11 @@ export class StreamInfer extends Call {
   ): void {
     if (from.trace !== null) this.#sending(from.trace)
     if (from.decoupled || from === this.#ordered[this.#first]) this.#send(message, release)
-    else from.kept.push({ message, release })
+    else {
+      from.kept.push({ message, release })
+      this.#keptBytes += message.byteLength
+      if (this.#full) this.pause()
+    }
   }
 
   #sending(trace: Trace): void {
@@ -238,7 +246,10 @@ export class StreamInfer extends Call {
       if (next === undefined) break
       const { kept } = next
       next.kept = []
-      for (const { message, release } of kept) this.#send(message, release)
+      for (const { message, release } of kept) {
+        this.#keptBytes -= message.byteLength
+        this.#send(message, release)
+      }
     }
     // The part that is behind us is cut off now and then, not with every answer.
     if (this.#first === ordered.length) {
@@ -250,8 +261,14 @@ export class StreamInfer extends Call {
     }
   }
 
+  /** As much waits as may wait: requests for their runs, answers for earlier ones. */
+  get #full(): boolean {
+    const unsent = Math.max(this.#open.size, this.#ordered.length - this.#first)
+    return unsent >= MAX_STREAM_REQUESTS || this.#keptBytes > MAX_KEPT_BYTES
+  }
+
   #readOn(): void {
-    if (!this.#congested && this.#open.size < MAX_STREAM_REQUESTS) this.resume()
+    if (!this.#congested && !this.#full) this.resume()
   }
 
   #finishWhenDone(): void {

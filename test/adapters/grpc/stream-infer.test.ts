@@ -94,6 +94,37 @@ describe('the order of a stream', () => {
   })
 })
 
+describe.each([
+  ['small', 1, MAX_STREAM_REQUESTS + 1],
+  ['large', 250_000, 40],
+])('%s answers that wait for an earlier one', (_, size, most) => {
+  it('are kept up to a bound, and then no more requests are read', async () => {
+    await start(TWO)
+    const [slow, fast] = serving.backend.instances
+    slow!.paused = true
+    const slowName = serving.backend.loads[0]!.name
+    const fastName = slowName === 'echo' ? 'other' : 'echo'
+    const total = 2 * most
+    const stream = client.inferStream()
+    stream.send(echoRequest([1], { id: 'slow', modelName: slowName }))
+    const values = new Array<number>(size).fill(1)
+    for (let i = 0; i < total; i++)
+      stream.send(echoRequest(values, { id: `${i}`, modelName: fastName }))
+    stream.end()
+    let before = -1
+    // Until nothing moves for a while.
+    while (fast!.batches.length !== before || before < 2) {
+      before = fast!.batches.length
+      for (let turn = 0; turn < 500; turn++) await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(fast!.batches.length).toBeLessThanOrEqual(most)
+    slow!.finish()
+    expect((await stream.status).code).toBe(status.OK)
+    const ids = stream.answers.map((one) => one.inferResponse?.id)
+    expect(ids).toEqual(['slow', ...Array.from({ length: total }, (_, i) => `${i}`)])
+  })
+})
+
 describe('an error of a stream', () => {
   it('is a message with the id of its request, and the stream goes on', async () => {
     await start()
