@@ -18,7 +18,7 @@ export class NoAnswer extends Error {
   constructor(cause: NodeJS.ErrnoException, begun: boolean, ageMs: number) {
     super(`no answer after ${Math.round(ageMs)} ms: ${cause.message}`, { cause })
     this.begun = begun
-    this.refused = cause.syscall === 'connect'
+    this.refused = cause.code === 'ECONNREFUSED' || cause.syscall === 'connect'
     this.ageMs = ageMs
   }
 }
