@@ -109,8 +109,10 @@ export interface OnDemand {
    * Throws UNAVAILABLE when it cannot be loaded, CANCELLED with `signal`.
    */
   bring(model: string, signal?: AbortSignal): Promise<void>
-  /** Whether requests for `model` are worth sending: it is loaded, or would be for them. */
-  offers(model: string): boolean
+  /** Whether `model`, which is not loaded, would be for a request; `version` '' = any. */
+  offers(model: string, version: string): boolean
+  /** Requests that wait for a load. */
+  readonly waiting: number
   readonly figures: readonly OnDemandFigures[]
 }
 

@@ -213,7 +213,7 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
       return front ?? routes.find(name, version)
     },
     modelReady: (name, version) =>
-      routes.get(name, version)?.ready ?? (version === '' && onDemand?.offers(name) === true),
+      routes.get(name, version)?.ready ?? onDemand?.offers(name, version) ?? false,
     modelMetadata(name, version) {
       requireAccepting()
       const { inputs, outputs, config } = routes.find(name, version)

@@ -11,8 +11,8 @@ export async function loadAtStart(options: {
 }): Promise<readonly string[]> {
   const { manager, mode, loadModels, onDemand } = options
   if (onDemand !== undefined) {
-    const { names, problems } = await manager.learnAll()
-    return [...problems, ...(await onDemand.start(names))]
+    const { models, problems } = await manager.learnAll()
+    return [...problems, ...(await onDemand.start(models))]
   }
   const everything = mode !== 'explicit' || loadModels[0] === '*'
   return everything ? manager.loadAll() : manager.loadNamed(loadModels)

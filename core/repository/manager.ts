@@ -99,15 +99,15 @@ export class RepositoryManager {
     await this.#load(name, overrides)
   }
 
-  /** Notes what the repositories hold and loads nothing. Returns the names, and what is wrong, one line each. */
+  /** Notes what the repositories hold and loads nothing. Returns it by name, and what is wrong, one line each. */
   async learnAll(): Promise<{
-    readonly names: readonly string[]
+    readonly models: ReadonlyMap<string, ModelFiles>
     readonly problems: readonly string[]
   }> {
     const scan = await scanRepositories(this.#planOptions())
     for (const [name, problem] of scan.broken) this.#operations.refuse(name, problem)
     for (const name of scan.models.keys()) this.#operations.learn(name)
-    return { names: [...scan.models.keys()], problems: scan.problems }
+    return { models: scan.models, problems: scan.problems }
   }
 
   /** As {@link load}, for the server itself: loads what a request asks for. */

@@ -9,6 +9,8 @@ export interface Waiter {
 /** One model that may be loaded. */
 export interface Entry {
   readonly name: string
+  /** Versions that lie in the repository, as text. */
+  readonly versions: ReadonlySet<string>
   /** Versions in service; empty = it is not loaded. */
   models: readonly LoadedModel[]
   /** Never unloaded to make room. */
@@ -32,9 +34,10 @@ export interface Entry {
   evictions: number
 }
 
-export function newEntry(name: string, pinned: boolean): Entry {
+export function newEntry(name: string, versions: Iterable<number>, pinned: boolean): Entry {
   return {
     name,
+    versions: new Set([...versions].map(String)),
     models: [],
     pinned,
     ensemble: false,

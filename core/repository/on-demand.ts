@@ -6,6 +6,7 @@ import type { OnDemand, OnDemandFigures } from '../server-types.ts'
 import type { ModelRecord } from './lifecycle.ts'
 import { Room } from './on-demand-room.ts'
 import { type Entry, newEntry, type Waiter } from './on-demand-types.ts'
+import type { ModelFiles } from './snapshot.ts'
 
 /** Requests that may wait for models to load, all together. */
 export const MAX_WAITING_REQUESTS = 10_000
@@ -59,9 +60,11 @@ export class ModelsOnDemand implements OnDemand {
   }
 
   /** Takes over what the repositories hold and loads what is pinned. Returns what went wrong, one line each. */
-  async start(names: Iterable<string>): Promise<readonly string[]> {
+  async start(models: ReadonlyMap<string, ModelFiles>): Promise<readonly string[]> {
     const { pinned } = this.#options
-    for (const name of names) this.#entries.set(name, newEntry(name, pinned.includes(name)))
+    for (const [name, { versions }] of models) {
+      this.#entries.set(name, newEntry(name, versions.keys(), pinned.includes(name)))
+    }
     const problems: string[] = []
     this.#pinning = true
     for (const name of pinned) {
@@ -100,9 +103,11 @@ export class ModelsOnDemand implements OnDemand {
     entry.usedNs = this.#options.clock.now()
   }
 
-  offers(model: string): boolean {
+  offers(model: string, version: string): boolean {
     const entry = this.#entries.get(model)
-    return entry !== undefined && !this.#closed && entry.failure === null
+    if (entry === undefined || this.#closed || entry.failure !== null) return false
+    // What is loaded says itself which versions it has.
+    return entry.models.length === 0 && (version === '' || entry.versions.has(version))
   }
 
   async bring(model: string, signal?: AbortSignal): Promise<void> {
@@ -139,6 +144,10 @@ export class ModelsOnDemand implements OnDemand {
     if (this.#pinning) entry.pinned = true
     if (this.#options.budget > 0) await this.#room.claim(entry, bytes)
     else entry.bytes = bytes
+  }
+
+  get waiting(): number {
+    return this.#waiting
   }
 
   get figures(): readonly OnDemandFigures[] {

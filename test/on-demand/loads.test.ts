@@ -1,6 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { INFER_PATH } from '../../adapters/grpc/routes.ts'
 import type { ServerOptions } from '../../core/server-options.ts'
+import { echoRequest, inferBytes } from '../helpers/grpc-client.ts'
 import { send } from '../helpers/http.ts'
+import { until } from '../helpers/until.ts'
 import { type ServedVersions, serveVersions, versioned } from '../traffic/served-versions.ts'
 import { type Way, waysOf } from '../traffic/ways.ts'
 
@@ -84,6 +87,8 @@ describe('a model on demand', () => {
     await serve({ models: { a: 1, b: 1 } })
     expect(serving.server.ready()).toBe(true)
     expect((await get('models/a/ready')).status).toBe(200)
+    expect((await get('models/a/versions/1/ready')).status).toBe(200)
+    expect((await get('models/a/versions/2/ready')).status).toBe(400)
     const index = await send({ url: `${serving.url}/v2/repository/index`, method: 'POST' })
     expect(JSON.parse(index.body.toString())).toEqual([{ name: 'a' }, { name: 'b' }])
     expect(loaded()).toEqual([])
@@ -223,6 +228,31 @@ describe('models on demand', () => {
     await expect(start('explicit')).rejects.toThrow(
       "models cannot be loaded on demand in model control mode 'explicit'",
     )
+  })
+
+  it('need not wait for those who leave while they load', async () => {
+    await serve({ models: { a: 60, b: 60 }, budget: 100 })
+    const [way] = ways as [Way]
+    await way.infer('a')
+    expect(serving.server.onDemand?.enter('a')).toBe(true)
+    const abort = new AbortController()
+    const body = '{"inputs":[{"name":"INPUT0","datatype":"FP32","shape":[1,2],"data":[1,2]}]}'
+    const url = `${serving.url}/v2/models/b/infer`
+    const left = fetch(url, { method: 'POST', body, signal: abort.signal }).catch(() => 'left')
+    const call = serving.grpc.start(INFER_PATH, inferBytes(echoRequest([1, 2], { modelName: 'b' })))
+    const stream = serving.grpc.inferStream()
+    stream.send(echoRequest([1, 2], { modelName: 'b' }))
+    await until(() => serving.server.onDemand?.waiting === 3)
+    abort.abort()
+    call.cancel()
+    stream.call.cancel()
+    expect(await left).toBe('left')
+    expect((await call.outcome).code).toBe(1)
+    await until(() => serving.server.onDemand?.waiting === 0)
+    serving.server.onDemand?.leave('a')
+    expect(await way.infer('b')).toBe(1)
+    expect(await way.infer('a')).toBe(1)
+    expect(serving.server.inflight).toBe(0)
   })
 
   it('are told when the server closes while they wait', async () => {
