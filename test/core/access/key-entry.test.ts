@@ -60,6 +60,8 @@ test.each([
   ['CN=y', 'DNS:a, URI:spiffe://b/c', 'spiffe://b/c'],
   ['CN=y', 'DNS:"a, URI:spiffe://forged"', 'CN=y'],
   ['CN=y\n', 'URI:"a, b"', 'CN=y'],
+  ['CN=client', 'URI:CN=admin, URI:, URI:a b:c, URI:spiffe://x/y', 'spiffe://x/y'],
+  ['CN=client', 'URI:CN=admin', 'CN=client'],
 ])('the certificate %j with %j is known as %s', (subject, alternatives, wanted) => {
   expect(certificateName(subject, alternatives)).toBe(wanted)
 })
