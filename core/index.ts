@@ -23,7 +23,9 @@ export {
   type InferResponse,
   type Parameters,
   type ParameterValue,
+  type RequestTrace,
   type ResponseSink,
+  type TracedModel,
 } from './infer.ts'
 export { safeJoin, safeName } from './paths.ts'
 export type {
