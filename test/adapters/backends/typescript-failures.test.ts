@@ -84,6 +84,26 @@ describe('a model in TypeScript that fails', () => {
     expect(await say(serving, word)).toMatch(message)
   })
 
+  test('among many requests, exactly those fail that are the reason', async () => {
+    const alone = MOODY.replace('max_batch_size: 4', 'max_batch_size: 1')
+    const serving = await serveModels(worker, { moody: `${alone}${two}` })
+    const words = Array.from({ length: 200 }, (_, i) => {
+      return i % 40 === 17 ? 'exit' : i % 10 === 3 ? 'throw' : 'x'
+    })
+    const answers = new Map<string, string[]>()
+    const clients = Array.from({ length: 8 }, async () => {
+      for (let word = words.pop(); word !== undefined; word = words.pop()) {
+        answers.set(word, [...(answers.get(word) ?? []), await say(serving, word)])
+      }
+    })
+    await Promise.all(clients)
+    for (const one of answers.get('x') ?? []) expect(one).toMatch(/^moody_0_[01] \d+$/)
+    for (const one of answers.get('throw') ?? []) expect(one).toMatch(/a bad day$/)
+    for (const one of answers.get('exit') ?? []) expect(one).toMatch(/exit code 3$/)
+    expect(answers.get('exit')).toHaveLength(5)
+    expect(serving.server.inflight).toBe(0)
+  })
+
   test('one that does not come back is tried again, and says why until it does', async () => {
     const serving = await serveModels(worker, { moody: MOODY })
     process.env['MOODY_RELAPSE'] = 'yes'
