@@ -8,6 +8,7 @@ import { createRateLimiter } from './rate-limit/rate-limiter.ts'
 import { loadAtStart } from './repository/load-at-start.ts'
 import { RepositoryManager } from './repository/manager.ts'
 import { ModelsOnDemand } from './repository/on-demand.ts'
+import { peersOnDemand } from './repository/peers-on-demand.ts'
 import { type Poller, startPolling } from './repository/poll.ts'
 import { repositoryIndex } from './repository/repository-index.ts'
 import { ModelRoutes } from './repository/routes.ts'
@@ -127,6 +128,7 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
       : {
           claim: (name, config, bytes) => onDemand.claim(name, config, bytes),
           parts: (models) => onDemand.protect(models),
+          peers: (peers) => peersOnDemand(onDemand, peers),
         }),
     checkConfig: traffic === undefined ? undefined : (config) => void policyOf(config),
   })

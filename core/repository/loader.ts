@@ -34,6 +34,8 @@ export interface LoaderOptions {
   readonly models: StepModels
   /** What models may do to others by themselves. */
   readonly control: Pick<Peers, 'load' | 'unload'>
+  /** What models get in place of their peers. Absent = those themselves. */
+  readonly peers?: ((peers: Peers) => Peers) | undefined
   /** Closes a model that is out of service. */
   readonly retire: (model: LoadedModel) => Promise<void>
   /** Resolves when there is room for a model of `bytes`, throws where there can be none. Absent = there always is. */
@@ -58,7 +60,8 @@ export class Loader {
   constructor(options: LoaderOptions) {
     this.#options = options
     const { models, control } = options
-    this.#peers = { ...control, find: (name, version) => models.find(name, version) }
+    const peers: Peers = { ...control, find: (name, version) => models.find(name, version) }
+    this.#peers = options.peers?.(peers) ?? peers
     this.#gate = createGate(options.threads)
   }
 

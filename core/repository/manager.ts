@@ -28,6 +28,8 @@ export interface ManagerOptions {
   readonly retries: number
   readonly limiter: RateLimiter | undefined
   readonly caching: Caching | undefined
+  /** See {@link LoaderOptions.peers}. */
+  readonly peers?: LoaderOptions['peers']
   /** See {@link LoaderOptions.claim}. */
   readonly claim?: LoaderOptions['claim']
   /** See {@link OperationsOptions.parts}. */
