@@ -1,3 +1,4 @@
+import { enterAnnounced, growth, heldAtFirst } from '../../core/overload/announced.ts'
 import type { Gate } from '../../core/overload/types.ts'
 import type { ServerStream } from '../http2/types.ts'
 import { statusOf } from './call-status.ts'
@@ -8,8 +9,6 @@ import { type CallStatus, Status } from './types.ts'
 export const PREFIX_BYTES = 5
 /** A message up to this size gets its whole buffer at once; beyond it memory follows what really arrives. */
 const EAGER_BYTES: number = 8 * 1024 * 1024
-/** Of a message that has only been announced this much is counted at the gate; the rest as it comes. */
-const ANNOUNCED_BYTES: number = 1024 * 1024
 /** Chunks below this that nobody reads yet are copied, so that none of them keeps the memory that it came in. */
 const CRUMB_BYTES = 4 * 1024
 /** Memory for such chunks. */
@@ -230,18 +229,13 @@ export class MessageReader {
       this.#fail(tooLarge(length, maxBytes))
       return false
     }
-    // One that does not fit now is refused before it comes; but whoever only announces one takes the room from nobody.
-    const held = length <= following ? length : Math.min(length, ANNOUNCED_BYTES)
-    let refusal = this.#gate?.enter(length) ?? null
-    if (refusal === null && held < length) {
-      this.#gate?.leave(length)
-      refusal = this.#gate?.enter(held) ?? null
-    }
+    const gate = this.#gate
+    const refusal = gate === undefined ? null : enterAnnounced(gate, length)
     if (refusal !== null) {
       this.#fail(statusOf(refusal))
       return false
     }
-    this.#held = held
+    this.#held = heldAtFirst(length)
     this.#filled = 0
     if (length > following && !this.#ended) this.#grant(length - following)
     return true
@@ -249,8 +243,8 @@ export class MessageReader {
 
   /** Counts `bytes` of the message, and some that follow them; false when the call failed. */
   #count(bytes: number): boolean {
-    if (bytes <= this.#held) return true
-    const more = Math.min(this.#length, Math.max(bytes, this.#held * 2)) - this.#held
+    const more = growth(this.#length, this.#held, bytes)
+    if (more === 0) return true
     const refusal = this.#gate?.grow(more) ?? null
     if (refusal !== null) {
       this.#fail(statusOf(refusal))

@@ -1,4 +1,5 @@
 import { ServerError } from '../../core/errors.ts'
+import { growth, heldAtFirst } from '../../core/overload/announced.ts'
 import type { Hold } from '../../core/overload/hold.ts'
 import type { ProtocolLimits } from '../../core/protocol/limits.ts'
 
@@ -7,7 +8,7 @@ const EMPTY = new Uint8Array(0)
 
 /**
  * The body of `request`, counted as it arrives: too many bytes or too many chunks end it at once. Chunks are copied into
- * one buffer, so that many tiny ones keep no more memory than their bytes. Bytes that were not declared are taken from `hold`.
+ * one buffer, so that many tiny ones keep no more memory than their bytes. Those that `hold` does not hold yet are taken from it.
  */
 export async function readBody(
   request: Request,
@@ -21,6 +22,7 @@ export async function readBody(
   let whole: Uint8Array = EMPTY
   let size = 0
   let chunks = 0
+  let counted = declared === null ? 0 : heldAtFirst(Number(declared))
   try {
     for (;;) {
       const { done, value } = await reader.read()
@@ -28,8 +30,11 @@ export async function readBody(
       if (value.length === 0) continue
       if (size + value.length > limits.bodyBytes) throw tooLarge(limits)
       if (declared === null && ++chunks > limits.bodyChunks) throw tooManyChunks(limits)
-      const refusal = declared === null ? (hold?.grow(value.length) ?? null) : null
+      const come = size + value.length
+      const more = growth(declared === null ? come : Number(declared), counted, come)
+      const refusal = more === 0 ? null : (hold?.grow(more) ?? null)
       if (refusal !== null) throw refusal
+      counted += more
       if (size === 0 && value.length === Number(declared)) {
         whole = value
       } else {

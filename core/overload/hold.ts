@@ -1,4 +1,5 @@
 import type { ServerError } from '../errors.ts'
+import { enterAnnounced, heldAtFirst } from './announced.ts'
 import type { Gate } from './types.ts'
 
 /** One request's place at a gate: knows what it took, and gives it back once. */
@@ -11,9 +12,10 @@ export class Hold {
     this.#gate = gate
   }
 
+  /** With a body of `bytes` that has yet to come. */
   enter(bytes: number): ServerError | null {
-    const refusal = this.#gate.enter(bytes)
-    if (refusal === null) this.#bytes = bytes
+    const refusal = enterAnnounced(this.#gate, bytes)
+    if (refusal === null) this.#bytes = heldAtFirst(bytes)
     return refusal
   }
 

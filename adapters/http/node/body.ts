@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { ServerError } from '../../../core/errors.ts'
+import { growth, heldAtFirst } from '../../../core/overload/announced.ts'
 import { type BodyPool, POOLED_BODY_BYTES } from './body-pool.ts'
 
 export interface BodyLimits {
@@ -9,7 +10,7 @@ export interface BodyLimits {
   readonly maxChunks: number
 }
 
-/** Where room is asked for bytes that were not declared. */
+/** Where room is asked for bytes beyond those that are held of a declared body at first. */
 export interface BodyRoom {
   /** Null = it may be kept. */
   grow(bytes: number): ServerError | null
@@ -47,6 +48,7 @@ export function readBody(
   let whole: Buffer | null = null
   let size = 0
   let chunks = 0
+  let counted = heldAtFirst(Math.max(0, contentLength))
   let settled = false
   let pooled: ArrayBuffer | null = null
 
@@ -90,7 +92,9 @@ export function readBody(
       )
       return
     }
-    const refusal = contentLength < 0 ? room.grow(chunk.length) : null
+    const more = growth(contentLength < 0 ? needed : contentLength, counted, needed)
+    const refusal = more === 0 ? null : room.grow(more)
+    counted += more
     if (refusal !== null) {
       settled = true
       whole = null

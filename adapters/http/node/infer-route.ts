@@ -7,6 +7,7 @@ import {
   type Principal,
 } from '../../../core/access/types.ts'
 import type { ServerError } from '../../../core/errors.ts'
+import { enterAnnounced, heldAtFirst } from '../../../core/overload/announced.ts'
 import type { Gate, Gates } from '../../../core/overload/types.ts'
 import type { Log } from '../../../core/platform.ts'
 import type { ProtocolLimits } from '../../../core/protocol/limits.ts'
@@ -94,8 +95,8 @@ export function inferRoute(
     }
     const contentLength = decimal(headers['content-length'])
     // One that is too long is refused by its reader, which keeps nothing of it.
-    const held = contentLength > 0 && contentLength <= limits.bodyBytes ? contentLength : 0
-    const full = gate === undefined ? null : gate.enter(held)
+    const announced = contentLength > 0 && contentLength <= limits.bodyBytes ? contentLength : 0
+    const full = gate === undefined ? null : enterAnnounced(gate, announced)
     if (full !== null) {
       shed(request, response, contentLength, full)
       return true
@@ -112,7 +113,7 @@ export function inferRoute(
       request.rawHeaders,
       connection,
       response,
-      held,
+      heldAtFirst(announced),
     )
     if (tracer?.active === true) exchange.headNs = tracer.now()
     readBody(
