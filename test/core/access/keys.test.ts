@@ -55,6 +55,7 @@ const ALLOWED: Readonly<Record<string, readonly Operation[]>> = {
     'repository-index',
     'model-load',
     'model-unload',
+    'model-traffic',
   ],
   shm: OPERATIONS.filter((operation) => operation.includes('-shm-')),
   trace: ['trace-setting'],
