@@ -1,6 +1,8 @@
+import { connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { INFER_PATH } from '../../adapters/grpc/routes.ts'
 import type { ServerOptions } from '../../core/server-options.ts'
+import { turns } from '../core/repository/harness.ts'
 import { echoRequest, inferBytes } from '../helpers/grpc-client.ts'
 import { send } from '../helpers/http.ts'
 import { until } from '../helpers/until.ts'
@@ -205,6 +207,34 @@ describe('a memory budget', () => {
       await way.infer('a', { sequence: { id: 7, end: true } })
       expect(await other, way.name).toBe(1)
       expect(loaded(), way.name).toEqual(['b'])
+    }
+  })
+
+  it('waits for a request whose body is on its way, and no longer than for that', async () => {
+    await serve({ models: { a: 60, b: 60 }, budget: 100 })
+    const [way] = ways as [Way]
+    for (const end of ['sent', 'left']) {
+      await way.infer('a')
+      const body = '{"inputs":[{"name":"INPUT0","datatype":"FP32","shape":[1,2],"data":[1,2]}]}'
+      const upload = connect(Number(new URL(serving.url).port), '127.0.0.1')
+      const reply = new Promise<string>((resolve) => {
+        upload.on('error', () => resolve(''))
+        upload.on('close', () => resolve(''))
+        upload.on('data', (chunk) => resolve(chunk.toString()))
+      })
+      const head = `POST /v2/models/a/infer HTTP/1.1\r\nhost: x\r\ncontent-length: ${body.length}\r\n\r\n`
+      upload.write(head + body.slice(0, 10))
+      await turns(50)
+      const other = way.infer('b')
+      await until(() => serving.server.onDemand?.waiting === 1)
+      await turns(50)
+      expect(loaded(), end).toEqual(['a'])
+      if (end === 'sent') upload.write(body.slice(10))
+      else upload.destroy()
+      expect(await other, end).toBe(1)
+      expect(await reply, end).toContain(end === 'sent' ? '200 OK' : '')
+      upload.destroy()
+      expect(loaded(), end).toEqual(['b'])
     }
   })
 
