@@ -42,6 +42,7 @@ interface Limit {
   readonly name: string
   readonly args: readonly string[]
   readonly config: string
+  /** Its own words, or those for an event loop that is late: a refusal as well, on a machine that stands still. */
   readonly refusal: RegExp
 }
 
@@ -50,13 +51,13 @@ const LIMITS: readonly Limit[] = [
     name: 'server',
     args: [`--max-inflight=${WAITING + BATCH}`],
     config: 'dynamic_batching { }',
-    refusal: /: (503|status 14) .*requests in flight, try again/,
+    refusal: /: (503|status 14) .*(requests in flight|server is overloaded), try again/,
   },
   {
     name: 'queue',
     args: [],
     config: `dynamic_batching { default_queue_policy { max_queue_size: ${WAITING} } }`,
-    refusal: /: (503|status 14) .*Exceeds maximum queue size/,
+    refusal: /: (503|status 14) .*(Exceeds maximum queue size|server is overloaded, try again)/,
   },
 ]
 
