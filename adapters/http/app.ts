@@ -2,7 +2,12 @@ import { type Context, Hono } from 'hono'
 import type { AccessRefusal } from '../../core/access/types.ts'
 import type { Log } from '../../core/platform.ts'
 import type { ProtocolLimits } from '../../core/protocol/limits.ts'
-import { createRestHandler, type RestOptions } from '../../core/protocol/rest/handlers.ts'
+import type { AdmissionOptions } from '../../core/protocol/rest/admitted.ts'
+import {
+  createRestHandler,
+  type RestHandler,
+  type RestOptions,
+} from '../../core/protocol/rest/handlers.ts'
 import { ROUTES } from '../../core/protocol/rest/routes.ts'
 import type { RestResponse } from '../../core/protocol/rest/types.ts'
 import type { InferenceServer, LogControl } from '../../core/server-types.ts'
@@ -26,6 +31,11 @@ export interface AppOptions {
   readonly sharedMemory?: RestOptions['sharedMemory']
   /** See {@link RestOptions.forward}. */
   readonly forward?: RestOptions['forward']
+  /**
+   * What stands before the REST routes and answers in their place, each request as a request of theirs or after asking for
+   * admission itself. Default: nothing.
+   */
+  readonly front?: ((rest: RestHandler, admission: AdmissionOptions) => RestHandler) | undefined
   /** Origins whose pages may ask; `*` = all. Default: none, and nothing is said about origins. */
   readonly corsOrigins?: readonly string[]
 }
@@ -50,18 +60,22 @@ type AppContext = Context<AppEnv>
  */
 export function createApp(options: AppOptions): Hono<AppEnv> {
   const { log, limits } = options
-  const handle = createRestHandler({
-    server: options.server,
+  const admission: AdmissionOptions = {
     limits,
-    logControl: log,
     access: options.access,
     gates: options.gates,
+    onInternalError: (error, match) => log.error(`${match.operation}: ${describe(error)}`),
+  }
+  const rest = createRestHandler({
+    ...admission,
+    server: options.server,
+    logControl: log,
     tracer: options.tracer,
     inferStream: options.inferStream,
     sharedMemory: options.sharedMemory,
     forward: options.forward,
-    onInternalError: (error, match) => log.error(`${match.operation}: ${describe(error)}`),
   })
+  const handle = options.front?.(rest, admission) ?? rest
   const cors = createCors(options.corsOrigins ?? [])
   const respond = async ({ req, env }: AppContext): Promise<Response> => {
     const request = req.raw
@@ -90,7 +104,8 @@ export function createApp(options: AppOptions): Hono<AppEnv> {
     return response
   }
   const app = new Hono<AppEnv>({ strict: true })
-  for (const route of ROUTES) app.on([...route.methods], route.path, respond)
+  if (options.front === undefined)
+    for (const route of ROUTES) app.on([...route.methods], route.path, respond)
   app.notFound(respond)
   return app
 }

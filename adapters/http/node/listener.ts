@@ -32,8 +32,10 @@ export const MAX_HEADER_FIELDS = 100
 export const DEFAULT_MAX_CONNECTIONS = 10_000
 
 export interface HttpOptions extends InferRouteOptions {
-  /** Answers everything but plain infer requests. */
+  /** Answers everything but plain infer requests of the REST routes. */
   readonly app: { fetch(request: Request, facts: RequestFacts): Response | Promise<Response> }
+  /** Default true. False: the app answers infer requests, too, because other URLs mean them here. */
+  readonly inferRoute?: boolean
   readonly address: string
   /** 0 = any free port. */
   readonly port: number
@@ -84,7 +86,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpListener> {
       refuseHost(response)
       return
     }
-    if (!infer(request, response)) void slow(request, response)
+    if (options.inferRoute === false || !infer(request, response)) void slow(request, response)
   }
 
   const { server, setTls } = createHttpServer({
