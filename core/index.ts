@@ -48,7 +48,7 @@ export {
   type Server,
   TRITON_VERSION,
 } from './server.ts'
-export type { ModelControlMode, ServerOptions } from './server-options.ts'
+export type { ModelControlMode, OnDemandOptions, ServerOptions } from './server-options.ts'
 export type {
   IndexEntry,
   InferenceServer,
@@ -58,6 +58,9 @@ export type {
   ModelMetadata,
   ModelState,
   ModelStatisticsEntry,
+  OnDemand,
+  OnDemandFigures,
+  Routable,
   ServedModel,
   TensorMetadata,
 } from './server-types.ts'
@@ -80,3 +83,8 @@ export {
   isDatatype,
   type Tensor,
 } from './tensor.ts'
+export type {
+  TrafficControl,
+  TrafficPolicy,
+  TrafficState,
+} from './traffic/types.ts'
