@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { buildServer, type Serving, serve, stopAll } from './targets/child.ts'
@@ -50,6 +51,19 @@ test.each(blocks.map((block, i) => [i, block] as const).filter(([, b]) => b.lang
     if (shown?.language === 'json') expect(JSON.parse(output)).toEqual(JSON.parse(shown.text))
   },
 )
+
+const starts = [...readme.matchAll(/^npm start -- (.*?)(?: +#.*)?$/gm)]
+  .map(([, flags = '']) => flags)
+  .filter((flags) => !flags.includes('/path/to/'))
+
+test.each(starts)('the server starts with %s', async (flags) => {
+  const started = await serve(flags.replaceAll('/tmp/', `${tmpdir()}/${process.pid}-`).split(' '))
+  const answer = await fetch(new URL('/v2/health/ready', started.url))
+  expect(answer.status).toBe(200)
+  expect(started.log()).not.toContain('no effect')
+  started.process.kill()
+  expect((await started.ended).code).toBe(0)
+})
 
 test('every file the README links to exists', () => {
   for (const [, path] of readme.matchAll(/\]\(([^)]+)\)/g))
