@@ -49,8 +49,15 @@ export interface ModelStore {
   read(path: string, signal?: AbortSignal): Promise<Uint8Array>
   /** `undefined` where nothing is. */
   stat(path: string, signal?: AbortSignal): Promise<StoreStat | undefined>
-  /** Absolute path on this machine's disk for stores that have one; others localise the model first. */
+  /** Absolute path on this machine's disk, of a file or a folder; only for stores that have such. */
   localPath?(path: string, signal?: AbortSignal): Promise<string>
+  /**
+   * The folder `path` ('' is all) as it is now. Listings and tags of the view never change, and what it reads is what they
+   * say, or a `ReplacedError`. Stores that are a network away have this, and are scanned and loaded from through it.
+   */
+  pin?(path: string, signal?: AbortSignal): Promise<ModelStore>
+  /** Brings all of a pinned folder to this machine, or throws; `localPath` of what is in it costs nothing then. */
+  localise?(path: string, signal?: AbortSignal): Promise<void>
 }
 
 /**

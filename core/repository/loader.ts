@@ -13,6 +13,7 @@ import { createGate, type Gate } from './gate.ts'
 import { type ModelRecord, UNLOADED } from './lifecycle.ts'
 import { modelSize } from './model-size.ts'
 import type { ModelPlan } from './plan.ts'
+import { isReplaced } from './replaced.ts'
 import { statusText } from './status-text.ts'
 import { chooseVersions } from './versions.ts'
 
@@ -67,7 +68,8 @@ export class Loader {
 
   /**
    * Brings `record` to what `plan` says. Versions in service go on serving until every new one is ready; when one fails,
-   * nothing changes but the states of versions that did not serve. Throws INVALID_ARG with the reasons.
+   * nothing changes but the states of versions that did not serve. Throws INVALID_ARG with the reasons, or a
+   * `ReplacedError`, after which a new plan may succeed.
    */
   async load(record: ModelRecord, plan: ModelPlan, signal: AbortSignal): Promise<void> {
     const { log } = this.#options.platform
@@ -101,6 +103,7 @@ export class Loader {
     const failed = outcomes.some((one) => 'error' in one)
     if (failed || signal.aborted) {
       this.#rollBack(record, outcomes)
+      for (const one of outcomes) if ('error' in one && isReplaced(one.error)) throw one.error
       throw new ServerError('INVALID_ARG', failed ? reasons(outcomes) : 'server is shutting down')
     }
     for (const model of record.serving()) {
@@ -138,22 +141,24 @@ export class Loader {
         return { version, model: await this.#open(plan, version, signal) }
       } catch (error) {
         platform.log.error(`failed to load '${plan.name}' version ${version}: ${statusText(error)}`)
-        if (attempt >= retries || signal.aborted) return { version, error }
+        if (attempt >= retries || signal.aborted || isReplaced(error)) return { version, error }
       }
     }
   }
 
-  #open(plan: ModelPlan, version: number, signal: AbortSignal): Promise<LoadedModel> {
+  async #open(plan: ModelPlan, version: number, signal: AbortSignal): Promise<LoadedModel> {
     const { platform, autoComplete, models, limiter, caching } = this.#options
     const { clock, log } = platform
+    const { view, path } = plan.files
+    await view.localise?.(`${path}/${version}`, signal)
     const source = (settings: ReadonlyMap<string, string>): ModelSource => ({
       name: plan.name,
       version,
       config: plan.config,
       settings,
-      store: plan.files.store,
-      modelPath: plan.files.path,
-      versionPath: `${plan.files.path}/${version}`,
+      store: view,
+      modelPath: path,
+      versionPath: `${path}/${version}`,
       log,
       peers: this.#peers,
     })

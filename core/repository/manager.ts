@@ -12,7 +12,7 @@ import type { ModelRecord } from './lifecycle.ts'
 import { LoadGroup } from './load-group.ts'
 import type { LoaderOptions } from './loader.ts'
 import { ModelOperations, type OperationsOptions } from './operations.ts'
-import { findModel, inlineModel, type PlanOptions } from './plan.ts'
+import { findModel, inlineModel, type PlanOptions, pinModel } from './plan.ts'
 import { afterFaults, scanRepositories } from './scan.ts'
 import type { ModelFiles } from './snapshot.ts'
 
@@ -195,7 +195,7 @@ export class RepositoryManager {
   async #loadTogether(models: Iterable<ModelFiles>): Promise<readonly string[]> {
     const group = new LoadGroup()
     const jobs = [...models].map((files) => {
-      const find = async (): Promise<ModelFiles> => files
+      const find = (options: PlanOptions): Promise<ModelFiles> => pinModel(files, options)
       const job = this.#operations.apply(files.name, { find, overrides: {}, explicit: true, group })
       group.add(files.name, job)
       return job

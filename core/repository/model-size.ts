@@ -12,7 +12,7 @@ export const MEMORY_PARAMETER = 'nereid_memory_bytes'
  * what a model takes, and they are as large in memory as on disk; who knows better says so in the config.
  */
 export async function modelSize(
-  { name, store, path }: ModelFiles,
+  { name, view, path }: ModelFiles,
   versions: readonly number[],
   config: ModelConfig,
   signal?: AbortSignal,
@@ -27,7 +27,7 @@ export async function modelSize(
     )
   }
   let bytes = 0
-  for (const version of versions) bytes += await sizeBelow(store, `${path}/${version}`, signal)
+  for (const version of versions) bytes += await sizeBelow(view, `${path}/${version}`, signal)
   return bytes
 }
 

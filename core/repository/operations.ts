@@ -9,6 +9,7 @@ import type { LoadGroup } from './load-group.ts'
 import { Loader, type LoaderOptions } from './loader.ts'
 import type { ModelPlan, PlanOptions } from './plan.ts'
 import { pollModel } from './poll-model.ts'
+import { isReplaced, MAX_FRESH_STARTS } from './replaced.ts'
 import { ModelRoutes } from './routes.ts'
 import { MAX_MODELS, type ModelFiles } from './snapshot.ts'
 import { statusText } from './status-text.ts'
@@ -75,7 +76,9 @@ export class ModelOperations {
     const seen = new Set<string>()
     try {
       for (let round = 0; ; round++) {
-        const first = await this.#queue.run(name, () => this.#attempt(name, request, seen, round))
+        const first = await this.#queue.run(name, () =>
+          this.#attemptAnew(name, request, seen, round),
+        )
         if (first.length === 0) return
         await request.group.ready(name, first)
         for (const model of first) seen.add(model)
@@ -130,6 +133,24 @@ export class ModelOperations {
     await this.#queue.idle()
     await Promise.all([...this.#records.keys()].map((name) => this.take(name)))
     await Promise.all(this.#leaving.values())
+  }
+
+  /** {@link #attempt}, again while files are replaced under it: what serves is wholly of one state of them. */
+  async #attemptAnew(
+    name: string,
+    request: ApplyRequest,
+    seen: ReadonlySet<string>,
+    round: number,
+  ): Promise<readonly string[]> {
+    const { platform, signal } = this.#options
+    for (let start = 0; ; start++) {
+      try {
+        return await this.#attempt(name, request, seen, round)
+      } catch (error) {
+        if (!isReplaced(error) || start === MAX_FRESH_STARTS || signal.aborted) throw error
+        platform.log.info(`files of model '${name}' were replaced while it was loaded: once more`)
+      }
+    }
   }
 
   /** One try to load; returns the models that have to be loaded before. */

@@ -11,7 +11,7 @@ import type { Log, ModelStore } from '../platform.ts'
 import type { LoadOverrides } from '../server-types.ts'
 import { fileMapStore } from './file-map.ts'
 import { CONFIG_FILE, checkInlineFile, MAX_INLINE_FILES, modelPath } from './layout.ts'
-import { type ModelFiles, type SnapshotOptions, scanModel } from './snapshot.ts'
+import { type ModelFiles, type SnapshotOptions, scanModel, scanPinned } from './snapshot.ts'
 
 /** A model as a load is going to read it: its files and what its configuration says so far. */
 export interface ModelPlan {
@@ -32,17 +32,27 @@ export interface PlanOptions extends SnapshotOptions {
 export async function findModel(name: string, options: PlanOptions): Promise<ModelFiles> {
   const found: ModelFiles[] = []
   for (const store of options.stores) {
-    const files = await scanModel(store, name, options)
+    const files = await scanPinned(store, name, options)
     if (files !== undefined) found.push(files)
   }
   const [first, second] = found
-  if (first === undefined) {
-    throw new ServerError('NOT_FOUND', `model not found in any model repository`)
-  }
+  if (first === undefined) throw notFound()
   if (second !== undefined) {
     throw new ServerError('INVALID_ARG', 'not unique across all model repositories')
   }
   return first
+}
+
+/** What a scan saw of a model, as a load can rely on it: where the store pins folders, as the folder is now. */
+export async function pinModel(files: ModelFiles, options: PlanOptions): Promise<ModelFiles> {
+  if (files.store.pin === undefined) return files
+  const pinned = await scanPinned(files.store, files.name, options)
+  if (pinned === undefined) throw notFound()
+  return pinned
+}
+
+function notFound(): ServerError {
+  return new ServerError('NOT_FOUND', 'model not found in any model repository')
 }
 
 /** The folder of a load request that brings files: nothing but those files is in it. Throws INVALID_ARG for bad names. */
@@ -100,7 +110,7 @@ async function readConfig(
   if (overrides.config !== undefined) {
     return configFromJson(overrides.config, { what: 'config override' })
   }
-  const { configPath, store } = files
+  const { configPath, view } = files
   if (configPath === null) {
     if (options.autoComplete) return {}
     throw new ServerError(
@@ -108,7 +118,7 @@ async function readConfig(
       `no config.pbtxt for model '${files.name}', and auto-completion of configs is disabled`,
     )
   }
-  const stat = await store.stat(configPath, options.signal)
+  const stat = await view.stat(configPath, options.signal)
   // UTF-8 takes at most four bytes for a character: whatever is longer cannot be within the parser's limit.
   if (stat !== undefined && stat.size > MAX_CONFIG_LENGTH * 4) {
     throw new ServerError(
@@ -116,7 +126,7 @@ async function readConfig(
       `${configPath} has ${stat.size} bytes, the limit is ${MAX_CONFIG_LENGTH}`,
     )
   }
-  return parseConfig(utf8(await store.read(configPath, options.signal), configPath), {
+  return parseConfig(utf8(await view.read(configPath, options.signal), configPath), {
     file: configPath,
     places,
   })
@@ -138,6 +148,6 @@ async function firstVersionFiles(
   const lowest = [...files.versions.keys()].sort((a, b) => a - b)[0]
   if (lowest === undefined) return []
   const folder = `${files.path}/${lowest}`
-  const entries = await files.store.list(folder, signal)
+  const entries = await files.view.list(folder, signal)
   return entries.map((entry) => entry.path.slice(folder.length + 1)).sort()
 }

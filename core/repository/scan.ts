@@ -30,21 +30,22 @@ export async function scanRepositories(options: PlanOptions): Promise<Repository
   const gate = createGate(PARALLEL_FOLDERS)
   for (const store of options.stores) {
     try {
-      if ((await store.stat('', options.signal))?.kind !== 'directory') {
+      const view = (await store.pin?.('', options.signal)) ?? store
+      if ((await view.stat('', options.signal))?.kind !== 'directory') {
         throw new ServerError('INVALID_ARG', 'repository path is not a valid directory')
       }
-      const names = await listModels(store, options.log, options.signal)
+      const names = await listModels(view, options.log, options.signal)
       await Promise.all(
         names.map((name) =>
           gate.run(async () => {
-            const files = await scanModel(store, name, options).catch((error: unknown) => {
+            const files = await scanModel(view, name, options).catch((error: unknown) => {
               options.log.error(`Poll failed for model directory '${name}': ${messageOf(error)}`)
               broken.set(name, messageOf(error))
               return undefined
             })
             if (files === undefined) return
             if (models.has(name)) broken.set(name, DUPLICATE_REASON)
-            else models.set(name, files)
+            else models.set(name, { ...files, store })
           }),
         ),
       )

@@ -19,6 +19,8 @@ export const MAX_SCAN_DEPTH = 16
 export interface ModelFiles {
   readonly name: string
   readonly store: ModelStore
+  /** Where the files are read: `store`, or what it pinned for this scan. */
+  readonly view: ModelStore
   /** The model's folder in `store`. */
   readonly path: string
   /** Path of the configuration in force; null where the model has none. */
@@ -90,6 +92,7 @@ export async function scanModel(
   return {
     name,
     store,
+    view: store,
     path,
     configPath: config?.path ?? null,
     configTag: config?.tag ?? '',
@@ -97,6 +100,18 @@ export async function scanModel(
     versions,
     skipped,
   }
+}
+
+/** A scan of `store` through what it pins of the model's folder, which a load can rely on. */
+export async function scanPinned(
+  store: ModelStore,
+  name: string,
+  options: SnapshotOptions,
+): Promise<ModelFiles | undefined> {
+  if (store.pin === undefined) return scanModel(store, name, options)
+  const view = await store.pin(modelPath(name), options.signal)
+  const files = await scanModel(view, name, options)
+  return files && { ...files, store }
 }
 
 async function findConfig(
