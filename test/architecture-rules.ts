@@ -58,6 +58,7 @@ const VENDORS: Readonly<Record<string, RegExp>> = {
   '@opentelemetry/resources': /^adapters\/trace\//,
   'onnxruntime-node': /^adapters\/backends\/|^native\/onnxruntime\//,
   esbuild: /^infra\/|^adapters\/backends\/typescript-source\.ts$/,
+  '@aws-sdk/client-s3': /^adapters\/stores\/s3(-client)?\.ts$/,
   sharp: /^models\//,
 }
 

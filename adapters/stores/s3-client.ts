@@ -1,5 +1,5 @@
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
-import { s3CredentialsFor } from './cloud-credentials.ts'
+import { type S3Credentials, s3CredentialsFor } from './cloud-credentials.ts'
 import type { S3Root } from './s3-root.ts'
 
 /** Tries of one request that the network or the service failed; the pauses between them grow. */
@@ -33,20 +33,21 @@ export async function connectS3(root: S3Root, env: Environment): Promise<S3> {
   // The SDK reads AWS_REGION and the profile's region; Triton reads AWS_DEFAULT_REGION.
   const region = given?.region || env['AWS_REGION'] || env['AWS_DEFAULT_REGION'] || ''
   const profile = given?.profile || env['AWS_PROFILE'] || ''
+  const credentials = given === undefined && profile === '' ? ofEnvironment(env) : given
   const config: S3ClientConfig = {
     // A profile may have its own region; without one the SDK would not start.
     ...(region !== '' || profile === '' ? { region: region || DEFAULT_REGION } : {}),
     ...(endpoint === '' ? {} : { endpoint }),
     ...(profile === '' ? {} : { profile }),
-    ...(given !== undefined && given.keyId !== ''
-      ? {
+    ...(credentials === undefined || credentials.keyId === ''
+      ? {}
+      : {
           credentials: {
-            accessKeyId: given.keyId,
-            secretAccessKey: given.secretKey,
-            ...(given.sessionToken === '' ? {} : { sessionToken: given.sessionToken }),
+            accessKeyId: credentials.keyId,
+            secretAccessKey: credentials.secretKey,
+            ...(credentials.sessionToken === '' ? {} : { sessionToken: credentials.sessionToken }),
           },
-        }
-      : {}),
+        }),
     // Servers of one's own seldom have a host name for each bucket, and certificates none for names with dots.
     forcePathStyle: endpoint !== '' || root.bucket.includes('.'),
     followRegionRedirects: true,
@@ -61,4 +62,15 @@ export async function connectS3(root: S3Root, env: Environment): Promise<S3> {
     },
   }
   return { sdk, client: new sdk.S3Client(config) }
+}
+
+/** First in the SDK's chain, which would look into the environment of the process whatever it is told. */
+function ofEnvironment(
+  env: Environment,
+): Pick<S3Credentials, 'keyId' | 'secretKey' | 'sessionToken'> {
+  return {
+    keyId: env['AWS_ACCESS_KEY_ID'] ?? '',
+    secretKey: env['AWS_SECRET_ACCESS_KEY'] ?? '',
+    sessionToken: env['AWS_SESSION_TOKEN'] ?? '',
+  }
 }

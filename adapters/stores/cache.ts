@@ -1,0 +1,175 @@
+import { createHash } from 'node:crypto'
+import { lstat, mkdir, open, readFile, rename, utimes } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { messageOf, ServerError } from '../../core/errors.ts'
+import type { Log } from '../../core/platform.ts'
+import { createGate } from '../../core/repository/gate.ts'
+import { isReplaced } from '../../core/repository/replaced.ts'
+import { downloadAll, isWhole, syncFolder } from './cache-download.ts'
+import { downloadReport } from './cache-report.ts'
+import {
+  type CacheEntry,
+  discard,
+  discardOthers,
+  ENTRY_FILE,
+  makeRoom,
+  PARTIAL,
+  type Room,
+  readEntry,
+} from './cache-room.ts'
+import type { CopyRequest, LocalCopies } from './remote-types.ts'
+
+/** Files that are downloaded at the same time, all models together. */
+export const PARALLEL_DOWNLOADS = 8
+/** Copies of one folder that stay for this process: what it serves now, and what it may still be serving. */
+const HELD_COPIES = 2
+/** Changes when what lies in the folder means something else. */
+const LAYOUT = 'v1'
+/** The files of a copy, beside what says what it is. */
+const FILES = 'files'
+
+export interface ModelCacheOptions {
+  /** Where copies are kept; made when it is not there. Nobody but this user may write to it: models can be code. */
+  readonly folder: string
+  /** Bytes of all copies together; what was used longest ago makes room. 0 = what the disk has. */
+  readonly maxBytes: number
+  readonly log: Log
+}
+
+/**
+ * Copies of remote folders on disk, by what is in them: what is there already is not downloaded again, also not after a
+ * restart. A copy gets its name when all of it is safely on the disk; before, a download goes on where it ended.
+ */
+export function modelCache(options: ModelCacheOptions): LocalCopies {
+  const { maxBytes, log } = options
+  const folder = join(resolve(options.folder), LAYOUT)
+  const gate = createGate(PARALLEL_DOWNLOADS)
+  /** What is copied now, by name. */
+  const running = new Map<string, Promise<{ folder: string; downloaded: boolean }>>()
+  /** Names of the copies that were asked for, the latest last, by what they are copies of. */
+  const held = new Map<string, string[]>()
+  let downloads = 0
+
+  const room: Room = {
+    folder,
+    maxBytes,
+    held: (name) => {
+      if (running.has(name)) return true
+      for (const names of held.values()) if (names.includes(name)) return true
+      return false
+    },
+  }
+
+  function hold(of: string, name: string): void {
+    const names = (held.get(of) ?? []).filter((one) => one !== name)
+    held.set(of, [...names, name].slice(-HELD_COPIES))
+  }
+
+  async function bring(name: string, of: string, request: CopyRequest) {
+    const files = join(folder, name, FILES)
+    await prepare(folder)
+    if (await isComplete(folder, name, request)) {
+      hold(of, name)
+      return { folder: files, downloaded: false }
+    }
+    await discard(folder, name)
+    let bytes = 0
+    for (const { file } of request.files) bytes += file.size
+    hold(of, name)
+    await makeRoom(room, bytes)
+    const report = downloadReport({ log, what: `${request.from.root}/${request.path}`, bytes })
+    const partial = join(folder, name + PARTIAL)
+    try {
+      await downloadAll({
+        into: join(partial, FILES),
+        request,
+        gate,
+        suffix: `.${process.pid}-${downloads++}`,
+        progress: report.progress,
+      })
+      await complete(folder, name, { of, bytes })
+    } catch (error) {
+      // What was replaced is never asked for again; anything else is gone on with.
+      if (isReplaced(error)) await discard(folder, name + PARTIAL)
+      throw explain(error, folder)
+    }
+    report.done()
+    await discardOthers(room, of, name)
+    return { folder: files, downloaded: true }
+  }
+
+  return {
+    bring(request) {
+      const of = `${request.from.root} ${request.path}`
+      const name = nameOf(request)
+      let copy = running.get(name)
+      if (copy === undefined) {
+        copy = bring(name, of, request).finally(() => running.delete(name))
+        running.set(name, copy)
+      }
+      return copy
+    },
+    read: (path, signal) => readFile(path, { signal }),
+    join: (base, path) => join(base, path),
+  }
+}
+
+/** The same for the same contents of the same place. */
+function nameOf({ from, path, files }: CopyRequest): string {
+  const lines = files.map(({ at, file }) => JSON.stringify([at, file.size, file.tag])).sort()
+  const text = [from.root, path, ...lines].join('\n')
+  return createHash('sha256').update(text).digest('hex').slice(0, 40)
+}
+
+/** Makes the folder, and refuses one in which others could put models: /tmp is everybody's. */
+async function prepare(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    const { uid, mode } = await lstat(folder)
+    if (uid !== process.getuid?.() || (mode & 0o022) !== 0) {
+      throw new Error('it belongs to, or can be written by, another user')
+    }
+  } catch (error) {
+    throw new ServerError(
+      'INVALID_ARG',
+      `cannot keep copies of models in '${folder}': ${messageOf(error)}; name another folder with --repository-cache-directory`,
+      { cause: error },
+    )
+  }
+}
+
+async function isComplete(folder: string, name: string, { files }: CopyRequest): Promise<boolean> {
+  const entry = join(folder, name, ENTRY_FILE)
+  if ((await readEntry(entry)) === undefined) return false
+  for (const { at, file } of files) {
+    if (!(await isWhole(join(folder, name, FILES, at), file.size))) return false
+  }
+  const now = new Date()
+  await utimes(entry, now, now).catch(() => undefined)
+  return true
+}
+
+/** Gives a whole download its name. */
+async function complete(folder: string, name: string, entry: CacheEntry): Promise<void> {
+  const partial = join(folder, name + PARTIAL)
+  const file = await open(join(partial, ENTRY_FILE), 'w', 0o600)
+  try {
+    await file.writeFile(`${JSON.stringify(entry)}\n`)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await syncFolder(partial)
+  await rename(partial, join(folder, name))
+  await syncFolder(folder)
+}
+
+function explain(error: unknown, folder: string): unknown {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  if (error instanceof ServerError || code === '' || code === 'ABORT_ERR') return error
+  const full = code === 'ENOSPC' || code === 'EDQUOT'
+  const why = full ? 'its disk is full' : messageOf(error)
+  return new ServerError('UNAVAILABLE', `cannot keep copies of models in '${folder}': ${why}`, {
+    cause: error,
+  })
+}
