@@ -11,21 +11,20 @@ import type { Clock } from '../../core/platform.ts'
 import { byteSize, type Tensor } from '../../core/tensor.ts'
 import { batchInputs } from './onnx-batch-inputs.ts'
 import { onnxError } from './onnx-error.ts'
-import type { WireTensor } from './onnx-node-messages.ts'
-import type { NodeThread } from './onnx-node-thread.ts'
+import type { OnnxRunner, WireTensor } from './onnx-node-messages.ts'
 import type { WantedOutput } from './onnx-plan.ts'
 import { type Joining, joinInputs, joiningOf, wantedOutputs } from './onnx-shapes.ts'
 
 export interface NodeInstanceOptions {
-  readonly thread: NodeThread
+  readonly runner: OnnxRunner
   readonly io: ModelIo
   readonly config: ModelConfig
   readonly clock: Clock
 }
 
-/** Sends joined batches to a worker of its own. */
+/** Sends joined batches to a runner, such as a worker of its own. */
 export class NodeInstance implements Instance {
-  readonly #thread: NodeThread
+  readonly #runner: OnnxRunner
   readonly #clock: Clock
   readonly #joining: Joining
   readonly #describeBatch: ((batch: Batch) => Batch) | undefined
@@ -34,7 +33,7 @@ export class NodeInstance implements Instance {
   #closing: Promise<void> | null = null
 
   constructor(options: NodeInstanceOptions) {
-    this.#thread = options.thread
+    this.#runner = options.runner
     this.#clock = options.clock
     this.#describeBatch = batchInputs(options.config)
     this.#joining = joiningOf(options.config, options.io.inputs)
@@ -60,7 +59,7 @@ export class NodeInstance implements Instance {
     }
     marks.inputEndNs = this.#clock.now()
     const names = this.#outputs.map((output) => output.name)
-    this.#running = this.#thread
+    this.#running = this.#runner
       .run(inputs, names)
       .then((outputs) => ({ outputs: outputs.map((output) => this.#tensor(output)) }), onnxError)
       .then((answer) => {
@@ -71,7 +70,7 @@ export class NodeInstance implements Instance {
   }
 
   close(): Promise<void> {
-    this.#closing ??= (this.#running ?? Promise.resolve()).then(() => this.#thread.close())
+    this.#closing ??= (this.#running ?? Promise.resolve()).then(() => this.#runner.close())
     return this.#closing
   }
 

@@ -19,6 +19,12 @@ export interface WireTensor {
   readonly buffer: ArrayBuffer
 }
 
+/** Runs one model, one batch at a time. */
+export interface OnnxRunner {
+  run(inputs: readonly WireTensor[], outputs: readonly string[]): Promise<readonly WireTensor[]>
+  close(): Promise<void>
+}
+
 /** To the worker. */
 export type NodeRequest =
   | {

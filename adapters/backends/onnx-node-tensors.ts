@@ -60,7 +60,7 @@ export function ioSpecOf(metadata: Metadata): IoSpec {
   const datatype = DATATYPES.get(metadata.type)
   if (datatype === undefined) {
     throw new Error(
-      `onnxruntime-node cannot carry the datatype '${metadata.type}' of I/O '${name}'`,
+      `ONNX Runtime’s JavaScript API cannot carry the datatype '${metadata.type}' of I/O '${name}'`,
     )
   }
   const shape = metadata.shape.map((dim) => (typeof dim === 'number' && dim >= 0 ? dim : -1))
@@ -71,7 +71,7 @@ export function ioSpecOf(metadata: Metadata): IoSpec {
 export function toOrt(Tensor: TensorConstructor, wire: WireTensor): OrtTensor {
   const { datatype, buffer, shape } = wire
   const type = TYPES[datatype]
-  if (type === undefined) throw new Error(`onnxruntime-node cannot carry ${datatype}`)
+  if (type === undefined) throw new Error(`ONNX Runtime’s JavaScript API cannot carry ${datatype}`)
   if (datatype === 'BYTES') {
     const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
     const strings = unpackBytes(new Uint8Array(buffer)).map((element) => decoder.decode(element))
@@ -86,7 +86,7 @@ export function fromOrt(name: string, tensor: OrtTensor): WireTensor {
   const datatype = DATATYPES.get(tensor.type)
   if (datatype === undefined) {
     throw new Error(
-      `onnxruntime-node cannot carry the datatype '${tensor.type}' of output '${name}'`,
+      `ONNX Runtime’s JavaScript API cannot carry the datatype '${tensor.type}' of output '${name}'`,
     )
   }
   const shape = [...tensor.dims]

@@ -5,6 +5,7 @@ import type {
   NodeReply,
   NodeRequest,
   NodeSessionOptions,
+  OnnxRunner,
   WireTensor,
 } from './onnx-node-messages.ts'
 
@@ -16,7 +17,7 @@ export interface WorkerEntry {
 }
 
 /** One worker with one session; one request at a time. */
-export class NodeThread {
+export class NodeThread implements OnnxRunner {
   readonly #worker: Worker
   #waiting: { resolve: (reply: NodeReply) => void; reject: (error: Error) => void } | null = null
   #gone: Error | null = null

@@ -11,9 +11,8 @@ import { messageOf, ServerError } from '../../core/errors.ts'
 import type { Clock } from '../../core/platform.ts'
 import { findOnnxFile, type OnnxFile } from './onnx-file.ts'
 import { NodeInstance } from './onnx-node-instance.ts'
-import type { NodeSessionOptions } from './onnx-node-messages.ts'
+import { nodeSessionOptions } from './onnx-node-options.ts'
 import { NodeThread, type WorkerEntry } from './onnx-node-thread.ts'
-import { sessionSettings } from './onnx-options.ts'
 import { providersFor } from './onnx-providers.ts'
 
 export interface OnnxNodeBackendOptions {
@@ -87,7 +86,12 @@ class NodeModel implements BackendModel {
     const spare = this.#spare
     this.#spare = null
     const thread = spare ?? (await this.#thread(config)).thread
-    const made = new NodeInstance({ thread, io: this.#io, config, clock: this.#options.clock })
+    const made = new NodeInstance({
+      runner: thread,
+      io: this.#io,
+      config,
+      clock: this.#options.clock,
+    })
     this.#instances.add(made)
     return made
   }
@@ -123,24 +127,5 @@ class NodeModel implements BackendModel {
     } finally {
       signal?.removeEventListener('abort', stop)
     }
-  }
-}
-
-const GRAPH_LEVELS: Readonly<Record<number, NodeSessionOptions['graphOptimizationLevel']>> = {
-  0: 'disabled',
-  1: 'basic',
-  2: 'extended',
-}
-
-function nodeSessionOptions(config: ModelConfig): NodeSessionOptions {
-  const settings = sessionSettings(config, false)
-  const { intraOpThreads = 0, interOpThreads = 0, memoryArena, memoryPattern } = settings
-  return {
-    graphOptimizationLevel: GRAPH_LEVELS[settings.graphLevel ?? 99] ?? 'all',
-    executionMode: settings.parallel === true ? 'parallel' : 'sequential',
-    ...(intraOpThreads > 0 ? { intraOpNumThreads: intraOpThreads } : {}),
-    ...(interOpThreads > 0 ? { interOpNumThreads: interOpThreads } : {}),
-    ...(memoryArena === undefined ? {} : { enableCpuMemArena: memoryArena }),
-    ...(memoryPattern === undefined ? {} : { enableMemPattern: memoryPattern }),
   }
 }
