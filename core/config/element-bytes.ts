@@ -1,6 +1,6 @@
 import type { Datatype } from '../tensor.ts'
 
-const FLOAT = /^[-+]?(\d+\.?\d*(e[-+]?\d+)?|\.\d+(e[-+]?\d+)?|inf)$/i
+const FLOAT = /^[-+]?(\d+(\.\d*)?(e[-+]?\d+)?|\.\d+(e[-+]?\d+)?|inf)$/i
 const INTEGER = /^[-+]?\d{1,20}$/
 
 /** One element of `datatype` as it lies in a tensor; undefined where `text` is no value of it, or for strings. */

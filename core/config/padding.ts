@@ -7,6 +7,8 @@ import type { ModelConfig, ModelInput } from './types.ts'
 export const MAX_BUCKET: number = 1 << 20
 /** Buckets of one model. */
 export const MAX_BUCKETS = 256
+/** Characters of each parameter. */
+export const MAX_PADDING_LENGTH: number = 16 * 1024
 
 /** An input that is filled up along one axis. */
 export interface PaddedInput {
@@ -53,6 +55,11 @@ type Key = (typeof KEYS)[number]
 /** null where the config asks for none. Throws INVALID_ARG for what cannot be. */
 export function paddingOf(config: ModelConfig): Padding | null {
   const given = KEYS.filter((key) => config.parameters?.[key] !== undefined)
+  for (const key of given) {
+    const length = config.parameters?.[key]?.string_value?.length ?? 0
+    if (length <= MAX_PADDING_LENGTH) continue
+    throw wrong(config, key, `has ${length} characters, the limit is ${MAX_PADDING_LENGTH}`)
+  }
   const [first] = given
   if (first === undefined) return null
   if ((config.max_batch_size ?? 0) <= 0 || config.dynamic_batching === undefined) {
@@ -136,8 +143,11 @@ function pairs(config: ModelConfig, key: Key): ReadonlyMap<string, string> {
   const text = config.parameters?.[key]?.string_value ?? ''
   if (text.trim() === '') return found
   for (const part of text.split(',')) {
-    const [, name = '', value = ''] = /^\s*([^=]*[^=\s])\s*=\s*(\S+)\s*$/.exec(part) ?? []
-    if (name === '') throw wrong(config, key, `"${text}" is not like "NAME=VALUE, NAME=VALUE"`)
+    const at = part.indexOf('=')
+    const name = part.slice(0, Math.max(0, at)).trim()
+    const value = part.slice(at + 1).trim()
+    if (name === '' || value === '' || /\s/.test(value))
+      throw wrong(config, key, `"${text}" is not like "NAME=VALUE, NAME=VALUE"`)
     if (found.has(name)) throw wrong(config, key, `'${name}' is named twice`)
     found.set(name, value)
   }

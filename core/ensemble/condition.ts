@@ -25,6 +25,9 @@ export interface Condition {
   readonly literal: Literal
 }
 
+/** Characters of a condition: reading a long one takes the square of its length. */
+export const MAX_CONDITION_LENGTH = 1024
+
 const KEY = /^nereid_step_(\d{1,9})_if$/
 const TEXT = /^(?:(any|all)\s+)?(\S.*?)\s*(==|!=|<=|>=|<|>)\s*(true|false|".*"|[-+.\w]+)$/s
 
@@ -36,11 +39,15 @@ export function conditionsOf(config: ModelConfig): readonly Condition[] {
     const step = KEY.exec(key)?.[1]
     if (step === undefined) continue
     if (Number(step) >= steps) throw wrong(config, key, `there are ${steps} steps, counted from 0`)
-    const [, quantifier, tensor = '', comparison, text = ''] =
-      TEXT.exec((value.string_value ?? '').trim()) ?? []
+    const given = value.string_value ?? ''
+    if (given.length > MAX_CONDITION_LENGTH) {
+      const length = `has ${given.length} characters, the limit is ${MAX_CONDITION_LENGTH}`
+      throw wrong(config, key, length)
+    }
+    const [, quantifier, tensor = '', comparison, text = ''] = TEXT.exec(given.trim()) ?? []
     const literal = literalOf(text)
     if (literal === undefined) {
-      throw wrong(config, key, `"${value.string_value ?? ''}" is not like "any TENSOR == VALUE"`)
+      throw wrong(config, key, `"${given}" is not like "any TENSOR == VALUE"`)
     }
     conditions.push({
       step: Number(step),
@@ -91,7 +98,7 @@ const KINDS: Readonly<Partial<Record<Datatype, 'number' | 'boolean' | 'string'>>
 
 function literalOf(text: string): Literal | undefined {
   if (/^[-+]?\d+$/.test(text)) return BigInt(text.replace('+', ''))
-  if (/^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text)) return Number(text)
+  if (/^[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?$/i.test(text)) return Number(text)
   if (text === 'true' || text === 'false') return text === 'true'
   return text.startsWith('"') ? text.slice(1, -1) : undefined
 }

@@ -83,3 +83,13 @@ test('padding is for models that batch requests, each with one answer', () => {
     "parameter 'nereid_padding': no input is named",
   )
 })
+
+test.each([
+  ['blanks', ' '.repeat(1e6)],
+  ['names', 'a b '.repeat(250_000)],
+  ['digits', `ids=${'1'.repeat(1e6)}x`],
+])('a million %s are refused by their number', (_, text) => {
+  expect(() => paddingOf(parseConfig(`${BASE} ${parameter('', text)}`))).toThrow(
+    /has \d{7} characters, the limit is 16384$/,
+  )
+})

@@ -177,6 +177,15 @@ describe('a condition that makes no sense', () => {
     await expect(loading).rejects.toThrow(message)
   })
 
+  it.each([
+    ['of blanks', `Y${' '.repeat(1e6)}~`],
+    ['of comparisons', `Y${' == '.repeat(250_000)}`],
+    ['with a number', `Y == ${'1'.repeat(1e6)}x`],
+  ])('a million characters %s are not even looked at', async (_, text) => {
+    const loading = createRig(route(text), [one('cheap', 0), one('dear', 0)])
+    await expect(loading).rejects.toThrow(/has \d{7} characters, the limit is 1024$/)
+  })
+
   it('of a step that is not there fails the load', async () => {
     const config = ensembleConfig(['X'], ['Y', 'Z'], ROUTE, { parameters: when({ 2: 'Y > 1' }) })
     const loading = createRig(config, [one('cheap', 0), one('dear', 0)])
