@@ -11,6 +11,8 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { BuildReport } from './bundle.ts'
+import { sizeTable } from './size-table.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const TARGETS = join(ROOT, 'adapters/targets')
@@ -21,6 +23,7 @@ const SOURCES = [
   'native',
   'infra/build.ts',
   'infra/bundle.ts',
+  'models',
   'package-lock.json',
 ]
 const STAMP = '.built-from'
@@ -39,11 +42,12 @@ if (unknown.length > 0) {
 }
 
 const source = fingerprint()
+const reports = new Map<string, BuildReport>()
 for (const target of targets) {
   const folder = join(ROOT, 'dist', target)
-  const stamp = join(folder, STAMP)
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === source) {
-    if (!quiet) console.log(`${target}: up to date`)
+  const known = builtFrom(folder)
+  if (known?.source === source) {
+    reports.set(target, known.report)
     continue
   }
   // esbuild takes a tenth of a second to load: only when there is something to do.
@@ -54,12 +58,22 @@ for (const target of targets) {
   const { build } = await import(pathToFileURL(join(TARGETS, target, 'build.ts')).href)
   try {
     const report = await bundleTarget({ root: ROOT, from: join(TARGETS, target), to: fresh, build })
-    writeFileSync(join(fresh, STAMP), source)
+    writeFileSync(join(fresh, STAMP), JSON.stringify({ source, report }))
     rmSync(folder, { recursive: true, force: true })
     renameSync(fresh, folder)
-    if (!quiet) console.log(`${target}: ${report} in dist/${target}`)
+    reports.set(target, report)
   } finally {
     rmSync(fresh, { recursive: true, force: true })
+  }
+}
+if (!quiet) console.log(sizeTable(reports))
+
+/** What the folder's last build left as its stamp; undefined where there is none that can be read. */
+function builtFrom(folder: string): { source: string; report: BuildReport } | undefined {
+  try {
+    return JSON.parse(readFileSync(join(folder, STAMP), 'utf8'))
+  } catch {
+    return undefined
   }
 }
 

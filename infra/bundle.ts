@@ -1,6 +1,14 @@
-import { chmodSync, copyFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
-import { build as esbuild, type Plugin } from 'esbuild'
+import { gzipSync } from 'node:zlib'
+import { type BuildOptions, build as esbuild, type Plugin } from 'esbuild'
 
 /** What a target's `build.ts` says. */
 export interface TargetBuild {
@@ -11,6 +19,8 @@ export interface TargetBuild {
   readonly copies?: Readonly<Record<string, string>>
   /** Budget: bytes of all scripts together, without source maps. */
   readonly maxBytes: number
+  /** Puts there what is neither a script nor a copy, after everything else. */
+  readonly finish?: (folders: { readonly from: string; readonly to: string }) => Promise<void>
 }
 
 export interface Bundle {
@@ -20,7 +30,29 @@ export interface Bundle {
   /** Imports that stay as imports, and what they become. */
   readonly leave: Readonly<Record<string, string>>
   readonly shebang: boolean
+  /** What runs it. Default `node`. In bundles for browsers, imports of `.wasm` files are their URLs. */
+  readonly platform?: 'node' | 'browser'
 }
+
+/** What came out of one target's build. */
+export interface BuildReport {
+  /** Scripts, without source maps. */
+  readonly files: number
+  readonly bytes: number
+  readonly gzip: number
+  readonly maxBytes: number
+  /** The whole folder, source maps aside: with copies, models, WebAssembly. */
+  readonly folderBytes: number
+}
+
+const BROWSER = {
+  platform: 'browser',
+  target: 'es2022',
+  minifyIdentifiers: true,
+  loader: { '.wasm': 'file' },
+  assetNames: '[name]-[hash]',
+} satisfies BuildOptions
+const NODE = { platform: 'node', target: 'node20' } satisfies BuildOptions
 
 /** Writes every bundle of one target and says what came out. Throws when the budget is passed. */
 export async function bundleTarget(options: {
@@ -28,16 +60,16 @@ export async function bundleTarget(options: {
   readonly from: string
   readonly to: string
   readonly build: TargetBuild
-}): Promise<string> {
+}): Promise<BuildReport> {
   let bytes = 0
   let files = 0
+  let gzip = 0
   for (const bundle of options.build.bundles) {
     const extension = bundle.format === 'cjs' ? '.js' : '.mjs'
     const result = await esbuild({
       absWorkingDir: options.root,
       bundle: true,
-      platform: 'node',
-      target: 'node20',
+      ...(bundle.platform === 'browser' ? BROWSER : NODE),
       format: bundle.format,
       splitting: bundle.format === 'esm',
       entryPoints: Object.fromEntries(
@@ -59,8 +91,9 @@ export async function bundleTarget(options: {
       logLevel: 'warning',
     })
     for (const [file, output] of Object.entries(result.metafile.outputs)) {
-      if (file.endsWith('.map')) continue
+      if (!/\.m?js$/.test(file)) continue
       bytes += output.bytes
+      gzip += gzipSync(readFileSync(join(options.root, file))).length
       files += 1
     }
     if (bundle.shebang) {
@@ -80,13 +113,26 @@ export async function bundleTarget(options: {
       `${options.to}: ${bytes} bytes are over the budget of ${options.build.maxBytes}`,
     )
   }
-  return `${files} files, ${bytes} bytes`
+  await options.build.finish?.(options)
+  const { maxBytes } = options.build
+  return { files, bytes, gzip, maxBytes, folderBytes: bytesBelow(options.to) }
+}
+
+function bytesBelow(folder: string): number {
+  let bytes = 0
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) bytes += bytesBelow(path)
+    else if (!entry.name.endsWith('.map')) bytes += statSync(path).size
+  }
+  return bytes
 }
 
 /** Packages in CommonJS ask for `require`, which an ES module does not have. */
 const REQUIRE = `import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);`
 
 function banner(bundle: Bundle): string {
+  if (bundle.platform === 'browser') return ''
   if (bundle.format === 'esm') return REQUIRE
   return bundle.shebang ? '#!/usr/bin/env node' : ''
 }
