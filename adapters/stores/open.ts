@@ -1,0 +1,86 @@
+import { ServerError } from '../../core/errors.ts'
+import type { Log, ModelStore } from '../../core/platform.ts'
+import { diskStore } from './disk.ts'
+import type { LocalCopies, RemoteFiles } from './remote-types.ts'
+
+export interface OpenStoresOptions {
+  /** Folders, `s3://…` and `https://…`. */
+  readonly roots: readonly string[]
+  /** Where copies of remote models are kept; '' = below `home`. */
+  readonly cacheFolder: string
+  /** Bytes of those copies; 0 = what the disk has. */
+  readonly cacheBytes: number
+  /** This user's own folder. */
+  readonly home: string
+  /** What names regions, endpoints, credentials and folders. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly log: Log
+}
+
+export interface OpenStores {
+  /** In the order of the roots. */
+  readonly stores: readonly ModelStore[]
+  /** Lets go of connections. Idempotent. */
+  close(): void
+}
+
+/**
+ * The stores of repositories, by the scheme of each root. What is needed for remote ones alone is loaded when there is one.
+ * Throws INVALID_ARG for a root that cannot be one; whether a remote one is there shows when it is read.
+ */
+export async function openStores(options: OpenStoresOptions): Promise<OpenStores> {
+  const open: RemoteFiles[] = []
+  const stores: ModelStore[] = []
+  let copies: LocalCopies | undefined
+  for (const root of options.roots) {
+    const scheme = /^([a-z0-9]+):\/\//.exec(root)?.[1]
+    if (scheme === undefined) {
+      stores.push(diskStore({ root }))
+      continue
+    }
+    const files = await remoteFiles(scheme, root, options)
+    open.push(files)
+    const { remoteStore } = await import('./remote.ts')
+    const { modelCache } = await import('./cache.ts')
+    const { cacheBytes: maxBytes, log } = options
+    copies ??= modelCache({ folder: cacheFolder(options), maxBytes, log })
+    stores.push(remoteStore({ files, local: copies }))
+  }
+  return {
+    stores,
+    close: () => {
+      for (const files of open) files.close()
+    },
+  }
+}
+
+async function remoteFiles(
+  scheme: string,
+  root: string,
+  { env, log }: OpenStoresOptions,
+): Promise<RemoteFiles> {
+  switch (scheme) {
+    case 's3': {
+      const { s3Files } = await import('./s3.ts')
+      return s3Files({ root, env, log })
+    }
+    case 'http':
+    case 'https': {
+      const { manifestFiles } = await import('./manifest.ts')
+      return manifestFiles({ root })
+    }
+    default:
+      throw new ServerError(
+        'UNSUPPORTED',
+        `model repository '${root}' has a scheme that this server does not know, it knows: s3, https, http`,
+      )
+  }
+}
+
+function cacheFolder({ cacheFolder: named, env, home }: OpenStoresOptions): string {
+  if (named !== '') return named
+  // Where Triton puts its copies.
+  const triton = env['TRITON_AWS_MOUNT_DIRECTORY'] ?? ''
+  if (triton !== '') return `${triton}/nereid`
+  return `${env['XDG_CACHE_HOME'] || `${home}/.cache`}/nereid/models`
+}
