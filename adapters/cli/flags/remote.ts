@@ -1,0 +1,21 @@
+import type { FlagGroup } from '../flag-types.ts'
+
+export const REMOTE_GROUP: FlagGroup = {
+  title: 'Remote Model Repositories',
+  flags: [
+    {
+      name: 'repository-cache-directory',
+      type: 'string',
+      effect: 'served',
+      help: 'Where models of s3:// and https:// repositories are copied to; kept over restarts. Default: nereid/models in $XDG_CACHE_HOME or ~/.cache, or nereid in $TRITON_AWS_MOUNT_DIRECTORY.',
+    },
+    {
+      name: 'repository-cache-size',
+      type: 'integer',
+      default: '0',
+      min: 0,
+      effect: 'served',
+      help: 'Bytes that those copies may take; what was used longest ago makes room. 0 is nine tenths of what the disk has free.',
+    },
+  ],
+}
