@@ -33,9 +33,12 @@ interface ClientDoor {
   readonly restrictions: readonly Restriction[]
   readonly tls: boolean
   readonly clientCertificates: boolean
+  /** The groups of operations that are to be had there. Absent = all. */
+  readonly offers?: readonly string[]
 }
 
-function clientDoors({ http, grpc, access }: ServeOptions): readonly ClientDoor[] {
+function clientDoors(options: ServeOptions): readonly ClientDoor[] {
+  const { http, grpc, sagemaker, vertex, access } = options
   const doors: ClientDoor[] = []
   if (http.enabled) {
     const { httpTls } = access
@@ -56,6 +59,17 @@ function clientDoors({ http, grpc, access }: ServeOptions): readonly ClientDoor[
       clientCertificates: grpc.tls !== null && grpc.tls.ca !== '',
     })
   }
+  const hosts = [
+    { ...sagemaker, name: 'SageMaker', offers: ['model-repository'] },
+    { ...vertex, name: 'Vertex AI', offers: [] },
+  ]
+  // Their hosts speak plain HTTP to them, and keep the network away.
+  for (const { enabled, name, address, port, offers } of hosts) {
+    if (!enabled) continue
+    const { restrictions } = http
+    const plain = { tls: false, clientCertificates: false, flag: 'http-restricted-api' }
+    doors.push({ ...plain, name, address, port, restrictions, offers })
+  }
   return doors
 }
 
@@ -69,10 +83,12 @@ export function exposureAdvice(options: ServeOptions): readonly string[] {
     [trace.mode !== 'triton' || trace.file !== '', 'trace', 'have requests of others recorded'],
   ]
   const advice: string[] = []
-  for (const { flag, address, port, restrictions, clientCertificates } of clientDoors(options)) {
+  for (const door of clientDoors(options)) {
+    const { flag, address, port, restrictions, clientCertificates, offers } = door
     if (LOOPBACK.has(address) || access.authFile !== '' || clientCertificates) continue
     for (const [given, api, what] of powers) {
-      if (!given || restrictions.some(({ apis }) => apis.includes(api))) continue
+      if (!given || offers?.includes(api) === false) continue
+      if (restrictions.some(({ apis }) => apis.includes(api))) continue
       advice.push(
         `anyone who reaches ${address}:${port} can ${what}: consider --auth-file or --${flag}=${api}:<key>=<value>`,
       )
@@ -91,8 +107,8 @@ export function doorTable(options: ServeOptions): readonly string[] {
     `${door.address}:${door.port}`,
     door.tls ? (door.clientCertificates ? 'mutual' : 'on') : 'off',
     authOf(door, access.authFile),
-    control,
-    shm,
+    door.offers?.includes('model-repository') === false ? 'off' : control,
+    door.offers === undefined ? shm : 'off',
   ])
   if (metrics.enabled) {
     const auth = access.metricsRequireKey ? 'keys' : 'none'

@@ -12,6 +12,7 @@ export interface ServeOptions {
   readonly log: LogSettings
   /** Empty = none given. */
   readonly modelRepositories: readonly string[]
+  readonly repositoryCache: RepositoryCacheFlags
   readonly exitOnError: boolean
   readonly disableAutoComplete: boolean
   readonly strictReadiness: boolean
@@ -40,6 +41,41 @@ export interface ServeOptions {
   readonly access: AccessFlags
   readonly overload: OverloadFlags
   readonly trace: TraceFlags
+  readonly sagemaker: SageMakerFlags
+  readonly vertex: VertexFlags
+}
+
+/** A port for SageMaker's requests. */
+export interface SageMakerFlags {
+  readonly enabled: boolean
+  readonly address: string
+  /** 0 = any free port. */
+  readonly port: number
+  readonly pingMode: 'ready' | 'live'
+  readonly defaultModel: string
+  readonly inferenceType: 'infer' | 'generate' | 'generate_stream'
+  /** Where archives of many models are unpacked. */
+  readonly modelsFolder: string
+}
+
+/** A port for Vertex AI's requests. */
+export interface VertexFlags {
+  readonly enabled: boolean
+  readonly address: string
+  /** 0 = any free port. */
+  readonly port: number
+  readonly predictRoute: string
+  readonly healthRoute: string
+  /** '' = the only model there is. */
+  readonly defaultModel: string
+}
+
+/** Copies of remote models on this machine. */
+export interface RepositoryCacheFlags {
+  /** '' = where such things belong on this machine. */
+  readonly folder: string
+  /** 0 = what the disk has. */
+  readonly maxBytes: number
 }
 
 /** What is recorded of requests, and where it goes. */

@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander'
+import { hostDefaults } from './cloud-options.ts'
 import { environmentName, FLAGS } from './flag-table.ts'
 import { type Flag, FlagError, type FlagValue } from './flag-types.ts'
 import { parseBoolean, parseNumber } from './flag-values.ts'
@@ -42,9 +43,14 @@ export function parseArguments(options: ParseOptions): Parsed {
       ({ name, effect }) => effect === 'accepted' && given.has(name) && given.get(name) !== false,
     ).map(({ name }) => `--${name} is accepted and has no effect yet`)
     const values = new Map<string, FlagValue>(given)
+    const host = hostDefaults(options.env)
     for (const flag of FLAGS) {
-      if (!values.has(flag.name) && flag.default !== undefined) {
-        values.set(flag.name, typed(flag, flag.default))
+      const text = host[flag.name] ?? flag.default
+      if (!values.has(flag.name) && text !== undefined) {
+        values.set(
+          flag.name,
+          named(flag, () => typed(flag, text)),
+        )
       }
     }
     const served = serveOptions(values, options.env)

@@ -22,6 +22,10 @@ export interface ServerParts {
   startGrpc(server: Server): Promise<Listener>
   startHttp(server: Server): Promise<Listener>
   startMetrics(server: Server): Promise<Listener>
+  /** Absent = this target has no such port, whatever the flags say. */
+  startSageMaker?(server: Server): Promise<Listener>
+  /** Rejects with an Error that says what of its environment is missing. */
+  startVertex?(server: Server): Promise<Listener>
   /** Lets go of what no listener owns. */
   close?(): void | Promise<void>
 }
@@ -122,7 +126,7 @@ export async function runServer(run: RunOptions): Promise<RunningServer> {
     return listener.port
   }
 
-  const { http, grpc, metrics } = options
+  const { http, grpc, metrics, sagemaker, vertex } = options
   const addresses: Record<string, string> = {}
   if (grpc.enabled) {
     const port = await open('GRPC', grpc.address, grpc.port, parts.startGrpc)
@@ -135,6 +139,17 @@ export async function runServer(run: RunOptions): Promise<RunningServer> {
     log.info(`Started HTTPService at ${http.address}:${port}`)
     addresses['HTTP'] =
       `${options.access.httpTls === undefined ? 'http' : 'https'}://${reachable(http.address)}:${port}/v2`
+  }
+  if (sagemaker.enabled && parts.startSageMaker !== undefined) {
+    const { address } = sagemaker
+    const port = await open('Sagemaker', address, sagemaker.port, parts.startSageMaker)
+    log.info(`Started Sagemaker HTTPService at ${address}:${port}`)
+    addresses['SageMaker'] = `http://${reachable(address)}:${port}/ping`
+  }
+  if (vertex.enabled && parts.startVertex !== undefined) {
+    const port = await open('Vertex AI', vertex.address, vertex.port, parts.startVertex)
+    log.info(`Started Vertex AI HTTPService at ${vertex.address}:${port}`)
+    addresses['Vertex AI'] = `http://${reachable(vertex.address)}:${port}${vertex.predictRoute}`
   }
   if (metrics.enabled) {
     const port = await open('Metrics', metrics.address, metrics.port, parts.startMetrics)
@@ -159,6 +174,7 @@ function fail(log: ServerLog, reason: string): never {
 
 function socketError(error: NodeJS.ErrnoException, socket: string): string {
   if (error.code === 'EADDRINUSE') return `Unavailable - Socket '${socket}' already in use`
+  if (error.code === undefined) return `Invalid argument - ${error.message}`
   return `Unavailable - Socket '${socket}' cannot be opened: ${error.message}`
 }
 

@@ -1,5 +1,6 @@
 import { accessFlags } from './access-options.ts'
 import { cacheFlags } from './cache-options.ts'
+import { checkSafePorts, sagemakerFlags, vertexFlags } from './cloud-options.ts'
 import { type FlagReader, reader } from './flag-reader.ts'
 import { FlagError, type FlagValues } from './flag-types.ts'
 import { backendSetting, parseRestrictions, rateResource } from './flag-values.ts'
@@ -65,9 +66,11 @@ export function serveOptions(
       log_verbose_level: read.number('log-verbose'),
       log_format: read.string('log-format') === 'ISO8601' ? 'ISO8601' : 'default',
     },
-    modelRepositories: [
-      ...new Set([...read.list('model-store'), ...read.list('model-repository')]),
-    ],
+    modelRepositories: repositories(read, env),
+    repositoryCache: {
+      folder: read.string('repository-cache-directory'),
+      maxBytes: read.number('repository-cache-size'),
+    },
     exitOnError: read.boolean('exit-on-error'),
     disableAutoComplete: disabled || strict,
     strictReadiness: read.boolean('strict-readiness'),
@@ -93,9 +96,22 @@ export function serveOptions(
     access: accessFlags(read),
     overload: overloadFlags(read, values),
     trace: trace.flags,
+    sagemaker: sagemakerFlags(read, env),
+    vertex: vertexFlags(read, env),
   }
   checkPorts(options)
+  if (options.sagemaker.enabled) checkSafePorts(read.string('sagemaker-safe-port-range'), options)
   return { options, warnings }
+}
+
+/** Vertex AI names the repository where nobody else does. */
+function repositories(
+  read: FlagReader,
+  env: Readonly<Record<string, string | undefined>>,
+): readonly string[] {
+  const named = [...new Set([...read.list('model-store'), ...read.list('model-repository')])]
+  const storage = env['AIP_STORAGE_URI'] ?? ''
+  return named.length === 0 && storage !== '' && read.boolean('allow-vertex-ai') ? [storage] : named
 }
 
 function overloadFlags(read: FlagReader, values: FlagValues): OverloadFlags {
@@ -174,11 +190,13 @@ function backendConfig(
 }
 
 /** Two services on one port: Triton names both before it starts. */
-function checkPorts({ http, grpc, metrics }: ServeOptions): void {
+function checkPorts({ http, grpc, metrics, sagemaker, vertex }: ServeOptions): void {
   const services = [
     { name: 'HTTP', ...http },
     { name: 'GRPC', ...grpc },
     { name: 'metrics', ...metrics },
+    { name: 'SageMaker', ...sagemaker },
+    { name: 'Vertex AI', ...vertex },
   ].filter(({ enabled, port }) => enabled && port !== 0)
   const any = (address: string): boolean => address === '0.0.0.0' || address === '::'
   for (const [i, one] of services.entries()) {

@@ -1,5 +1,5 @@
 import type { Flag, FlagGroup } from '../flag-types.ts'
-import { checkPair, checkPortRange, hostPolicySetting } from '../flag-values.ts'
+import { checkPair, hostPolicySetting } from '../flag-values.ts'
 import { RESPONSE_CACHE_BYTE_SIZE } from './cache.ts'
 import { OLD_TRACE_FLAGS } from './trace.ts'
 
@@ -10,40 +10,8 @@ function accepted(flag: Omit<Flag, 'effect'>): Flag {
 
 const integer = (name: string, help: string, rest: Partial<Flag> = {}): Flag =>
   accepted({ name, type: 'integer', help, ...rest })
-const boolean = (name: string, help: string, rest: Partial<Flag> = {}): Flag =>
-  accepted({ name, type: 'boolean', help, ...rest })
 const string = (name: string, help: string, rest: Partial<Flag> = {}): Flag =>
   accepted({ name, type: 'string', help, ...rest })
-
-const CLOUD: readonly FlagGroup[] = [
-  {
-    title: 'Sagemaker',
-    flags: [
-      boolean('allow-sagemaker', 'Listen for SageMaker requests.', { default: 'false' }),
-      integer('sagemaker-port', 'Port for SageMaker requests.', { default: '8080', min: 0 }),
-      string('sagemaker-safe-port-range', 'Ports allowed for the other endpoints.', {
-        value: '<integer>-<integer>',
-        check: checkPortRange,
-      }),
-      integer('sagemaker-thread-count', 'Threads for SageMaker requests.', {
-        default: '8',
-        min: 1,
-      }),
-    ],
-  },
-  {
-    title: 'Vertex',
-    flags: [
-      boolean('allow-vertex-ai', 'Listen for Vertex AI requests.', { default: 'false' }),
-      integer('vertex-ai-port', 'Port for Vertex AI requests.', { default: '8080', min: 0 }),
-      integer('vertex-ai-thread-count', 'Threads for Vertex AI requests.', {
-        default: '8',
-        min: 1,
-      }),
-      string('vertex-ai-default-model', 'Model of single-model requests.'),
-    ],
-  },
-]
 
 const MEMORY: FlagGroup = {
   title: 'Memory/Device Management',
@@ -99,4 +67,4 @@ export const DEPRECATED_GROUP: FlagGroup = {
   ],
 }
 
-export const LATER_GROUPS: readonly FlagGroup[] = [...CLOUD, MEMORY]
+export const LATER_GROUPS: readonly FlagGroup[] = [MEMORY]

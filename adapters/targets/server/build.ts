@@ -5,6 +5,7 @@ export const build = {
     'koffi',
     'onnxruntime-node',
     '@redis/client',
+    '@aws-sdk/client-s3',
     '@opentelemetry/api',
     '@opentelemetry/exporter-trace-otlp-http',
     '@opentelemetry/resources',

@@ -6,7 +6,7 @@ import type { ResponseCache } from '../../../core/cache/types.ts'
 import type { Gates } from '../../../core/overload/types.ts'
 import type { Clock } from '../../../core/platform.ts'
 import { DEFAULT_PROTOCOL_LIMITS } from '../../../core/protocol/limits.ts'
-import { createServer } from '../../../core/server.ts'
+import { createServer, type Server } from '../../../core/server.ts'
 import { NO_SHARED_MEMORY } from '../../../core/shared-memory/no-shared-memory.ts'
 import { createSharedMemory } from '../../../core/shared-memory/regions.ts'
 import type { SharedMemory } from '../../../core/shared-memory/types.ts'
@@ -14,17 +14,18 @@ import { typescriptBackend } from '../../backends/typescript.ts'
 import { cacheMetrics } from '../../cache/metrics.ts'
 import type { ServeOptions } from '../../cli/options.ts'
 import type { ServerParts } from '../../cli/run.ts'
-import { createApp } from '../../http/app.ts'
-import { startHttp } from '../../http/node/listener.ts'
 import { startMetricsServer } from '../../metrics/server.ts'
 import { overloadMetrics } from '../../overload/metrics.ts'
 import type { NodePlatform } from '../../platform/node.ts'
+import { ArchiveStore } from '../../sagemaker/archive-store.ts'
 import { posixSharedMemory } from '../../shared-memory/posix.ts'
-import { diskStore } from '../../stores/disk.ts'
+import type { OpenStores } from '../../stores/open.ts'
 import { type OpenTrace, openTrace } from '../../trace/open.ts'
 import { openCache } from './cache.ts'
 import { type Doors, openDoors } from './doors.ts'
+import { type HostDoor, startHttpDoor } from './http-door.ts'
 import { type Overload, openOverload } from './overload.ts'
+import { openRepositories } from './stores.ts'
 
 /** The parts of a server on this machine: models on disk, ONNX Runtime, HTTP and metrics on ports of their own. */
 export function serverParts(setup: {
@@ -59,6 +60,7 @@ export function serverParts(setup: {
     return known
   }
   let tracing: OpenTrace | undefined
+  let remote: OpenStores | undefined
   let guard: Overload | undefined
   let cache: ResponseCache | undefined
   /** Opened with the first port: that loading models takes the event loop is no overload. */
@@ -66,6 +68,53 @@ export function serverParts(setup: {
     guard ??= openOverload(options.overload, platform.log)
     return guard
   }
+  const loadMetrics = async (server: Server) => {
+    const { promMetrics } = await import('../../metrics/prom.ts')
+    const { cpuMetrics } = await import('../../metrics/cpu.ts')
+    const { onDemandMetrics } = await import('../../metrics/on-demand.ts')
+    const { trafficMetrics } = await import('../../metrics/traffic.ts')
+    const { intervalMs } = metrics
+    const now = (): number => performance.now()
+    const cpu = metrics.cpu ? cpuMetrics({ intervalMs, now }) : undefined
+    return promMetrics({
+      server,
+      log: platform.log,
+      maxSeries: metrics.maxSeries,
+      counterLatencies: metrics.counterLatencies,
+      histogramLatencies: metrics.histogramLatencies,
+      ...(metrics.summaryLatencies ? { summaryQuantiles: metrics.summaryQuantiles } : {}),
+      machine: () => [
+        ...(cpu?.() ?? []),
+        ...doors().families(),
+        ...overloadMetrics(overload().gate),
+        ...cacheMetrics(cache),
+        ...(tracing?.families() ?? []),
+        ...trafficMetrics(server.traffic),
+        ...onDemandMetrics(server.onDemand),
+      ],
+    })
+  }
+  let loaded: ReturnType<typeof loadMetrics> | undefined
+  const metricsOf = (server: Server): ReturnType<typeof loadMetrics> => {
+    loaded ??= loadMetrics(server)
+    return loaded
+  }
+  const openHttp = async (server: Server, host?: HostDoor) =>
+    startHttpDoor({
+      options,
+      doors: doors(),
+      platform,
+      server,
+      limits,
+      sharedMemory: await regions(),
+      overload: overload(),
+      tracer: tracing?.tracer,
+      ...(host === undefined ? {} : { host }),
+    })
+  /** Models that SageMaker brings. */
+  const archives = new ArchiveStore(options.sagemaker.modelsFolder)
+  const archiveStores =
+    options.sagemaker.enabled && options.modelControlMode === 'explicit' ? [archives] : []
   return {
     log: platform.log,
     repositories,
@@ -74,15 +123,17 @@ export function serverParts(setup: {
       known?.close()
       guard?.close()
       await tracing?.close()
+      remote?.close()
     },
     createServer: async () => {
       doors()
+      remote = await openRepositories(repositories, options, platform)
       tracing = await openTrace(options.trace, platform)
       cache = await openCache(options.cache, platform)
       const backend = options.onnxRuntime === 'ffi' ? ffiBackend : workerBackend
       return createServer({
         platform,
-        stores: repositories.map((root) => diskStore({ root })),
+        stores: [...remote.stores, ...archiveStores],
         backends: [
           await backend(platform.clock),
           identityBackend({ clock: platform.clock }),
@@ -106,84 +157,23 @@ export function serverParts(setup: {
         tracer: tracing?.tracer,
       })
     },
-    startHttp: async (server) => {
-      const { access, httpForward: forward, httpTls } = doors()
-      const { allowedHosts, corsOrigins } = options.access
-      const { gate: gates, watch } = overload()
-      const listener = await startHttp({
-        server,
-        app: createApp({
-          server,
-          log: platform.log,
-          limits,
-          access,
-          gates,
-          tracer: tracing?.tracer,
-          forward,
-          corsOrigins,
-          inferStream: http.inferStream,
-          sharedMemory: await regions(),
-        }),
-        access,
-        gates,
-        tracer: tracing?.tracer,
-        forward,
-        cors: corsOrigins.length > 0,
-        allowedHosts,
-        tls: httpTls?.material,
-        inferStream: http.inferStream,
-        sharedMemory: await regions(),
-        log: platform.log,
-        limits,
-        address: http.address,
-        port: http.port,
-        reusePort: http.reusePort,
-        maxHeaderBytes: http.maxHeaderBytes,
-        maxConnections: http.maxConnections,
-        timeouts: {
-          headerMs: http.headerTimeoutMs,
-          bodyStallMs: http.bodyTimeoutMs,
-          keepAliveMs: http.keepAliveMs,
-        },
-      })
-      httpTls?.onChange((material) => listener.setTls(material))
-      watch(listener)
-      return listener
+    startHttp: (server) => openHttp(server),
+    startSageMaker: async (server) => {
+      const { sagemakerDoor } = await import('./host-doors.ts')
+      const flags = options.sagemaker
+      return openHttp(server, sagemakerDoor({ flags, platform, server, store: archives }))
+    },
+    startVertex: async (server) => {
+      const { vertexDoor } = await import('./host-doors.ts')
+      const text = metrics.enabled ? () => metricsOf(server) : undefined
+      const flags = options.vertex
+      return openHttp(server, await vertexDoor({ flags, doors: doors(), server, metrics: text }))
     },
     startMetrics: (server) => {
-      const load = async () => {
-        const { promMetrics } = await import('../../metrics/prom.ts')
-        const { cpuMetrics } = await import('../../metrics/cpu.ts')
-        const { onDemandMetrics } = await import('../../metrics/on-demand.ts')
-        const { trafficMetrics } = await import('../../metrics/traffic.ts')
-        const { intervalMs } = metrics
-        const now = (): number => performance.now()
-        const cpu = metrics.cpu ? cpuMetrics({ intervalMs, now }) : undefined
-        return promMetrics({
-          server,
-          log: platform.log,
-          maxSeries: metrics.maxSeries,
-          counterLatencies: metrics.counterLatencies,
-          histogramLatencies: metrics.histogramLatencies,
-          ...(metrics.summaryLatencies ? { summaryQuantiles: metrics.summaryQuantiles } : {}),
-          machine: () => [
-            ...(cpu?.() ?? []),
-            ...doors().families(),
-            ...overloadMetrics(overload().gate),
-            ...cacheMetrics(cache),
-            ...(tracing?.families() ?? []),
-            ...trafficMetrics(server.traffic),
-            ...onDemandMetrics(server.onDemand),
-          ],
-        })
-      }
       // prom-client is loaded by the first scrape, unless it has to see every request.
-      let loaded = metrics.summaryLatencies ? load() : undefined
+      if (metrics.summaryLatencies) void metricsOf(server)
       return startMetricsServer({
-        metrics: () => {
-          loaded ??= load()
-          return loaded
-        },
+        metrics: () => metricsOf(server),
         address: metrics.address,
         port: metrics.port,
         log: platform.log,

@@ -34,6 +34,7 @@ test('without flags everything has the default that Triton gives it', () => {
       log_format: 'default',
     },
     modelRepositories: [],
+    repositoryCache: { folder: '', maxBytes: 0 },
     exitOnError: true,
     disableAutoComplete: false,
     strictReadiness: true,
@@ -120,6 +121,23 @@ test('without flags everything has the default that Triton gives it', () => {
       summaryLatencies: false,
       histogramLatencies: false,
       summaryQuantiles: [0.5, 0.9, 0.95, 0.99, 0.999],
+    },
+    sagemaker: {
+      enabled: false,
+      address: '0.0.0.0',
+      port: 8080,
+      pingMode: 'ready',
+      defaultModel: 'unspecified_SAGEMAKER_TRITON_DEFAULT_MODEL_NAME',
+      inferenceType: 'infer',
+      modelsFolder: '/opt/ml/models',
+    },
+    vertex: {
+      enabled: false,
+      address: '0.0.0.0',
+      port: 8080,
+      predictRoute: '',
+      healthRoute: '',
+      defaultModel: '',
     },
   } satisfies ServeOptions)
 })
@@ -262,7 +280,7 @@ test('a command line for services of later releases starts and names what has no
     '--model-load-gpu-limit=0:0.5',
     '--min-supported-compute-capability=7.5',
   ])
-  expect(warnings).toHaveLength(6)
+  expect(warnings).toHaveLength(5)
   expect(warnings).toContain('--host-policy is accepted and has no effect yet')
 })
 

@@ -1,0 +1,73 @@
+import { join } from 'node:path'
+import { jsonReply, refusedReply } from '../../../core/protocol/rest/replies.ts'
+import { errorBody } from '../../../core/protocol/rest/status.ts'
+import type { RestRequest, RestResponse } from '../../../core/protocol/rest/types.ts'
+import type { Server } from '../../../core/server.ts'
+import type { SageMakerFlags, VertexFlags } from '../../cli/options.ts'
+import type { NodePlatform } from '../../platform/node.ts'
+import type { ArchiveStore } from '../../sagemaker/archive-store.ts'
+import { archivePlace } from '../../sagemaker/archive-url.ts'
+import { sagemakerFront } from '../../sagemaker/front.ts'
+import { SageMakerModels } from '../../sagemaker/models.ts'
+import { diskStore } from '../../stores/disk.ts'
+import { vertexModel } from '../../vertex/default-model.ts'
+import { vertexFront } from '../../vertex/front.ts'
+import type { Doors } from './doors.ts'
+import type { HostDoor } from './http-door.ts'
+
+/** What SageMaker asks, with the archives it unpacks on this machine's disk. */
+export function sagemakerDoor(setup: {
+  readonly flags: SageMakerFlags
+  readonly platform: NodePlatform
+  readonly server: Server
+  readonly store: ArchiveStore
+}): HostDoor {
+  const { flags, platform, server, store } = setup
+  const { clock, log } = platform
+  const open = (url: string) => {
+    const { hash, folder } = archivePlace(url, flags.modelsFolder)
+    return { store: diskStore({ root: join(flags.modelsFolder, hash) }), folder }
+  }
+  const models = new SageMakerModels({ server, store, archives: { open }, clock, log })
+  return { address: flags.address, port: flags.port, front: sagemakerFront(flags, models) }
+}
+
+export type MetricsText = () => Promise<{ readonly contentType: string; text(): Promise<string> }>
+
+/** What Vertex AI asks. Rejects with an Error that says what of its environment, or which model, is missing. */
+export async function vertexDoor(setup: {
+  readonly flags: VertexFlags
+  readonly doors: Doors
+  readonly server: Server
+  /** Undefined = metrics are switched off. */
+  readonly metrics: MetricsText | undefined
+}): Promise<HostDoor> {
+  const { flags, doors, server, metrics } = setup
+  const { address, port, predictRoute, healthRoute } = flags
+  if (predictRoute === '') {
+    // Triton's text, whose first letters are not the variable's.
+    throw new Error('API_PREDICT_ROUTE is not defined for Vertex AI endpoint')
+  }
+  if (healthRoute === '') {
+    throw new Error('AIP_HEALTH_ROUTE is not defined for Vertex AI endpoint')
+  }
+  const defaultModel = await vertexModel(server, flags.defaultModel)
+  const settings = { predictRoute, healthRoute, defaultModel }
+  return { address, port, front: vertexFront(settings, metricsReply(doors, metrics)) }
+}
+
+function metricsReply(doors: Doors, metrics: MetricsText | undefined) {
+  const encoder = new TextEncoder()
+  return async (request: RestRequest): Promise<RestResponse> => {
+    const { header, address = '', certificate = '' } = request
+    const refusal = doors.authorizeMetrics?.({ door: 'http', header, address, certificate }) ?? null
+    if (refusal !== null) return refusedReply(refusal)
+    if (metrics === undefined) return jsonReply(errorBody('metrics are switched off'), 400)
+    const { contentType, text } = await metrics()
+    return {
+      status: 200,
+      headers: { 'Content-Type': contentType },
+      body: [encoder.encode(await text())],
+    }
+  }
+}
