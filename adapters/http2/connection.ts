@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { Closed } from './closed-streams.ts'
 import { ControlWriter } from './control-writer.ts'
+import { Drain } from './drain.ts'
 import { Floods } from './floods.ts'
 import { Flag, FrameType, MAX_31, PREFACE } from './frame.ts'
 import { FrameReader, type FrameSink, PayloadUse } from './frame-reader.ts'
@@ -8,7 +9,7 @@ import { FINE, frameError } from './frame-rules.ts'
 import { Keepalive } from './keepalive.ts'
 import { LINGER_BYTES, MAX_QUEUED_CONTROL_BYTES } from './limits.ts'
 import { Output, type SlabPool } from './output.ts'
-import { DRAIN_PING, PeerControl, type PeerControlOwner } from './peer-control.ts'
+import { PeerControl, type PeerControlOwner } from './peer-control.ts'
 import type { CheckedHead } from './request-head.ts'
 import { Requests, type RequestsOwner } from './requests.ts'
 import { Sender } from './sender.ts'
@@ -64,6 +65,7 @@ export class Connection implements FrameSink, StreamOwner, RequestsOwner, PeerCo
   readonly #options: ConnectionOptions
   readonly #settings = new PeerSettings()
   readonly #peerControl: PeerControl
+  readonly #drain: Drain
   #prefaceRead = 0
   #reading = false
   #dirty = false
@@ -79,6 +81,7 @@ export class Connection implements FrameSink, StreamOwner, RequestsOwner, PeerCo
     this.openedAt = performance.now()
     this.output = new Output(socket, options.slabs, () => this.turn())
     this.control = new ControlWriter(this.output)
+    this.#drain = new Drain(this.control)
     this.floods = new Floods(options.limits)
     this.keepalive = new Keepalive(options.keepalive, this.openedAt, Math.random())
     this.sender = new Sender(
@@ -283,16 +286,19 @@ export class Connection implements FrameSink, StreamOwner, RequestsOwner, PeerCo
   retire(): void {
     if (this.draining > 0 || this.ended) return
     this.draining = 1
-    this.control.goaway(MAX_31, ErrorCode.NO_ERROR, '')
-    this.control.ping(DRAIN_PING, 0, false)
+    this.#drain.begin(this.streams.lastId)
     this.touched()
+  }
+
+  pingAnswered(bytes: Uint8Array, start: number): void {
+    if (this.#drain.answered(bytes, start, this.streams.lastId)) this.lastGoaway()
   }
 
   /** From here on new streams are refused; the connection ends with its last stream. */
   lastGoaway(): void {
     if (this.draining === 2 || this.ended) return
     this.draining = 2
-    this.control.goaway(this.streams.lastId, ErrorCode.NO_ERROR, '')
+    this.#drain.end(this.streams.lastId)
     this.touched()
   }
 

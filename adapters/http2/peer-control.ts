@@ -16,16 +16,12 @@ export interface PeerControlOwner {
   readonly sender: Sender
   readonly floods: Floods
   readonly keepalive: Keepalive
-  /** 1 = the first GOAWAY was sent and waits for its PING. */
-  readonly draining: 0 | 1 | 2
   /** Ends the connection with an `ErrorCode`; always false. */
   fail(code: number, debug: string): false
   streamError(stream: Stream, code: number): boolean
-  lastGoaway(): void
+  /** A PING of ours came back as `bytes[start, start + 8)`. */
+  pingAnswered(bytes: Uint8Array, start: number): void
 }
-
-/** The payload of the PING that asks whether the first GOAWAY has arrived. */
-export const DRAIN_PING: Uint8Array = new Uint8Array([0x64, 0x72, 0x61, 0x69, 0x6e, 0, 0, 0])
 
 /** The frames of a peer that are not about one request: SETTINGS, PING, PRIORITY, GOAWAY and unknown ones. */
 export class PeerControl {
@@ -82,9 +78,7 @@ export class PeerControl {
 
   #ping(ack: boolean, bytes: Uint8Array, start: number): boolean {
     if (ack) {
-      let drain = this.#owner.draining === 1
-      for (let i = 0; i < DRAIN_PING.length; i++) drain &&= bytes[start + i] === DRAIN_PING[i]
-      if (drain) this.#owner.lastGoaway()
+      this.#owner.pingAnswered(bytes, start)
       return this.idle()
     }
     const { sent } = this.#owner.sender

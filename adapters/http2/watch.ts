@@ -4,8 +4,10 @@ import { LINGER_MS, MIN_BODY_BYTES_PER_SECOND } from './limits.ts'
 import type { Stream } from './stream.ts'
 import { ErrorCode, type Http2Limits, type KeepaliveOptions } from './types.ts'
 
-/** A peer that does not answer the PING after the first GOAWAY gets the last one after this. */
-const DRAIN_PING_MS = 1_000
+/** A peer that does not answer the PINGs after the first GOAWAY gets the last one after this, if it has no streams, … */
+const IDLE_DRAIN_MS = 1_000
+/** … and after this, which is gRPC's time, if it has some: it may be busy with large messages. */
+const BUSY_DRAIN_MS = 20_000
 
 /** Looks at one connection now and then for what has taken too long. Every wait in the transport ends here. */
 export class Watch {
@@ -84,7 +86,8 @@ export class Watch {
     const { connection } = this
     if (connection.draining !== 1) return
     if (this.#drainSince < 0) this.#drainSince = now
-    if (now - this.#drainSince > DRAIN_PING_MS) connection.lastGoaway()
+    const limit = connection.streams.open.size > 0 ? BUSY_DRAIN_MS : IDLE_DRAIN_MS
+    if (now - this.#drainSince > limit) connection.lastGoaway()
   }
 
   #streams(now: number): void {
