@@ -23,6 +23,7 @@ const SOURCES = [
   'native',
   'infra/build.ts',
   'infra/bundle.ts',
+  'infra/manifest.ts',
   'models',
   'package-lock.json',
 ]

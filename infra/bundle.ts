@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
   copyFileSync,
+  cpSync,
   readdirSync,
   readFileSync,
   statSync,
@@ -19,8 +21,8 @@ export interface TargetBuild {
   readonly copies?: Readonly<Record<string, string>>
   /** Budget: bytes of all scripts together, without source maps. */
   readonly maxBytes: number
-  /** Puts there what is neither a script nor a copy, after everything else. */
-  readonly finish?: (folders: { readonly from: string; readonly to: string }) => Promise<void>
+  /** Models of `models/` that go into the folder of that name, with a manifest: a repository for plain web servers. */
+  readonly models?: readonly string[]
 }
 
 export interface Bundle {
@@ -106,16 +108,32 @@ export async function bundleTarget(options: {
   for (const [name, file] of Object.entries(options.build.copies ?? {})) {
     copyFileSync(join(options.from, file), join(options.to, name))
   }
-  // `main.js` is CommonJS although the package is a module.
-  writeFileSync(join(options.to, 'package.json'), '{"type":"commonjs"}\n')
+  if (options.build.bundles.some(({ platform }) => platform !== 'browser')) {
+    // `main.js` is CommonJS although the package is a module.
+    writeFileSync(join(options.to, 'package.json'), '{"type":"commonjs"}\n')
+  }
   if (bytes > options.build.maxBytes) {
     throw new Error(
       `${options.to}: ${bytes} bytes are over the budget of ${options.build.maxBytes}`,
     )
   }
-  await options.build.finish?.(options)
+  if (options.build.models !== undefined) addModels(options, options.build.models)
   const { maxBytes } = options.build
   return { files, bytes, gzip, maxBytes, folderBytes: bytesBelow(options.to) }
+}
+
+function addModels(
+  { root, to }: { readonly root: string; readonly to: string },
+  models: readonly string[],
+): void {
+  const folder = join(to, 'models')
+  for (const name of models) {
+    cpSync(join(root, 'models', name), join(folder, name), { recursive: true })
+  }
+  execFileSync(process.execPath, ['--import', 'tsx', 'infra/manifest.ts', folder], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
 }
 
 function bytesBelow(folder: string): number {

@@ -57,6 +57,7 @@ const VENDORS: Readonly<Record<string, RegExp>> = {
   '@opentelemetry/exporter-trace-otlp-http': /^adapters\/trace\//,
   '@opentelemetry/resources': /^adapters\/trace\//,
   'onnxruntime-node': /^adapters\/backends\/|^native\/onnxruntime\//,
+  'onnxruntime-web': /^adapters\/(backends|targets\/browser)\//,
   esbuild: /^infra\/|^adapters\/backends\/typescript-source\.ts$/,
   '@aws-sdk/client-s3': /^adapters\/stores\/s3(-client)?\.ts$/,
   sharp: /^models\//,

@@ -7,11 +7,13 @@ import { nodeSessionOptions } from './onnx-node-options.ts'
 import { fromOrt, ioSpecOf, toOrt } from './onnx-node-tensors.ts'
 
 export type WebProvider = 'webgpu' | 'wasm'
+/** What is used of `onnxruntime-web`. */
+export type WebRuntime = Pick<typeof Ort, 'InferenceSession' | 'Tensor'>
 
 /** Runs what it is given when everything it was given before has ended. */
 export type InTurn = <T>(work: () => Promise<T>) => Promise<T>
 
-/** The wasm module has one stack: calls into it that overlap end in an error or worse. */
+/** A wasm module has one stack: calls into it that overlap end in an error or worse. */
 export function turns(): InTurn {
   let last: Promise<unknown> = Promise.resolve()
   return (work) => {
@@ -22,7 +24,7 @@ export function turns(): InTurn {
 }
 
 export interface WebSessionOptions {
-  readonly ort: Pick<typeof Ort, 'InferenceSession' | 'Tensor'>
+  readonly ort: WebRuntime
   readonly inTurn: InTurn
   readonly provider: WebProvider
   readonly model: Uint8Array

@@ -1,4 +1,3 @@
-import type * as Ort from 'onnxruntime-web'
 import type {
   Backend,
   BackendModel,
@@ -13,13 +12,19 @@ import type { Clock } from '../../core/platform.ts'
 import { onnxBytes, onnxPath } from './onnx-bytes.ts'
 import { NodeInstance } from './onnx-node-instance.ts'
 import { providersFor } from './onnx-providers.ts'
-import { turns, type WebProvider, WebSession } from './onnx-web-session.ts'
+import {
+  type InTurn,
+  turns,
+  type WebProvider,
+  type WebRuntime,
+  WebSession,
+} from './onnx-web-session.ts'
 
 export interface OnnxWebBackendOptions {
   readonly clock: Clock
-  /** The package, told where its wasm is. It runs on the thread that calls it. */
-  readonly ort: Pick<typeof Ort, 'InferenceSession' | 'Tensor'>
-  /** Whether `ort` was built with WebGPU and there is an adapter: then there is one GPU, with the number 0. */
+  /** The package, told where its wasm is. Asked for with the first model that a provider gets; runs on the calling thread. */
+  readonly runtime: (provider: WebProvider) => Promise<WebRuntime>
+  /** Whether there is a WebGPU adapter: then there is one GPU, with the number 0. */
   readonly webgpu: boolean
   /** Runs every instance, whatever its group says of GPU and CPU. Default: as the groups say. */
   readonly provider?: WebProvider | undefined
@@ -31,7 +36,7 @@ export interface OnnxWebBackendOptions {
  */
 export function onnxWebBackend(options: OnnxWebBackendOptions): Backend {
   const { webgpu, provider } = options
-  const inTurn = turns()
+  const inTurn: InTurns = { webgpu: turns(), wasm: turns() }
   return {
     name: 'onnxruntime',
     defaultModelFilename: 'model.onnx',
@@ -46,10 +51,12 @@ export function onnxWebBackend(options: OnnxWebBackendOptions): Backend {
   }
 }
 
+type InTurns = Readonly<Record<WebProvider, InTurn>>
+
 interface WebModelOptions extends OnnxWebBackendOptions {
   readonly source: ModelSource
   readonly path: string
-  readonly inTurn: ReturnType<typeof turns>
+  readonly inTurn: InTurns
 }
 
 class WebModel implements BackendModel {
@@ -114,16 +121,19 @@ class WebModel implements BackendModel {
   }
 
   #session(provider: WebProvider, config: ModelConfig, bytes?: Uint8Array): Promise<WebSession> {
-    const { ort, source, path, inTurn } = this.#options
     let session = this.#sessions.get(provider)
     if (session !== undefined) return session
-    const model = bytes === undefined ? onnxBytes(source, path) : Promise.resolve(bytes)
-    session = model.then((read) =>
-      WebSession.open({ ort, inTurn, provider, model: read, path, config }),
-    )
+    session = this.#open(provider, config, bytes)
     this.#sessions.set(provider, session)
     // A session that failed to open is tried again by the next who needs it, and has nothing to close.
     session.catch(() => this.#sessions.delete(provider))
     return session
+  }
+
+  async #open(provider: WebProvider, config: ModelConfig, bytes?: Uint8Array): Promise<WebSession> {
+    const { runtime, source, path, inTurn } = this.#options
+    const model = bytes ?? (await onnxBytes(source, path))
+    const ort = await runtime(provider)
+    return WebSession.open({ ort, inTurn: inTurn[provider], provider, model, path, config })
   }
 }

@@ -1,0 +1,6 @@
+export {
+  startTabServer,
+  type TabFacts,
+  type TabServer,
+  type TabServerOptions,
+} from './tab-server.ts'
