@@ -39,6 +39,8 @@ export interface RunOptions {
   readonly terminal: boolean
   /** Milliseconds, monotonic, counted from the start of the process. */
   readonly now: () => number
+  /** Called before anything else happens, so that a start can be stopped, too. Default: nobody stops it before it runs. */
+  readonly opening?: (server: RunningServer) => void
 }
 
 export interface RunningServer {
@@ -64,6 +66,16 @@ export class StartError extends Error {}
 export async function runServer(run: RunOptions): Promise<RunningServer> {
   const { options, parts } = run
   const { log } = parts
+  let stopping: Promise<boolean> | undefined
+  /** Before there is a server nobody waits for an answer. */
+  let end = (): Promise<boolean> => Promise.resolve(true)
+  const running: RunningServer = {
+    stop: () => {
+      stopping ??= end()
+      return stopping
+    },
+  }
+  run.opening?.(running)
   for (const warning of run.warnings) log.warning(warning)
   const runtime = runtimeAdvice(run.nodeVersion)
   if (runtime !== undefined) log.warning(runtime)
@@ -86,8 +98,7 @@ export async function runServer(run: RunOptions): Promise<RunningServer> {
   )
 
   const listeners: Listener[] = []
-  let stopping: Promise<boolean> | undefined
-  const stop = async (): Promise<boolean> => {
+  end = async () => {
     server.drain()
     if (options.drainDelaySecs > 0) {
       log.info(`Not ready any more; accepting work for another ${options.drainDelaySecs} s.`)
@@ -122,7 +133,12 @@ export async function runServer(run: RunOptions): Promise<RunningServer> {
     const listener = await start(server).catch((error: NodeJS.ErrnoException) =>
       giveUp(`failed to start ${service} service: ${socketError(error, `${address}:${port}`)}`),
     )
-    listeners.push(listener)
+    if (stopping === undefined) listeners.push(listener)
+    else {
+      // The others were closed: nobody would answer what comes here.
+      await listener.close(0)
+      await stopping
+    }
     return listener.port
   }
 
@@ -159,12 +175,7 @@ export async function runServer(run: RunOptions): Promise<RunningServer> {
   if (run.terminal) {
     process.stderr.write(banner({ addresses, rows: server.startupReport(), readyMs: run.now() }))
   }
-  return {
-    stop: () => {
-      stopping ??= stop()
-      return stopping
-    },
-  }
+  return running
 }
 
 function fail(log: ServerLog, reason: string): never {

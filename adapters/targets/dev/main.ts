@@ -38,12 +38,18 @@ const dev = await composeDev({ options, platform, repositories: repositories.pat
 if (isMain) {
   const terminal = process.stderr.isTTY === true
   const now = (): number => performance.now()
-  const run = { options, parts: dev.parts, warnings, nodeVersion: process.version, terminal, now }
-  const running = await runServer(run).catch((error: unknown) => {
+  await runServer({
+    options,
+    parts: dev.parts,
+    warnings,
+    nodeVersion: process.version,
+    terminal,
+    now,
+    opening: ({ stop }) => exitOnSignals(platform.log, stop),
+  }).catch((error: unknown) => {
     if (!(error instanceof StartError)) throw error
     process.exit(1)
   })
-  exitOnSignals(platform.log, running.stop)
 }
 
 /** The server's own app, for tools that bring their own listener: `hono serve adapters/targets/dev/main.ts`. */

@@ -33,15 +33,15 @@ if (parsed.kind === 'help') {
     process.exit(1)
   }
   try {
-    const running = await runServer({
+    await runServer({
       options,
       parts: serverParts({ options, platform, repositories: repositories.paths }),
       warnings: parsed.warnings,
       nodeVersion: process.version,
       terminal: process.stderr.isTTY === true,
       now: () => performance.now(),
+      opening: ({ stop }) => exitOnSignals(log, stop),
     })
-    exitOnSignals(log, running.stop)
   } catch (error) {
     if (!(error instanceof StartError)) throw error
     process.exit(1)
