@@ -114,6 +114,25 @@ describe('on SIGTERM', () => {
     await expect(answer).rejects.toThrow()
   })
 
+  test('a start is stopped in good order, too', async () => {
+    for (const line of [/\| Door/, /loading: /, /Started GRPCInferenceService/]) {
+      const server = start([
+        `--model-repository=${good}`,
+        '--http-address=127.0.0.1',
+        '--http-port=0',
+        '--grpc-address=127.0.0.1',
+        '--grpc-port=0',
+        '--metrics-address=127.0.0.1',
+        '--metrics-port=0',
+      ])
+      await server.line(line)
+      server.process.kill('SIGTERM')
+      const { code, log } = await server.ended
+      expect(log).toContain('Signal (15) received')
+      expect(code).toBe(0)
+    }
+  })
+
   test('a second signal ends the process at once', async () => {
     const server = await serve([`--model-repository=${good}`])
     await inFlight(server, 'stuck')
