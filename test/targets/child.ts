@@ -26,10 +26,14 @@ export interface Child {
 
 const children: Child[] = []
 
-/** Starts the built server. Its environment has no flags of ours and no colours. */
-export function start(args: readonly string[], env: Record<string, string> = {}): Child {
+/** Starts the built server, by another command of its if one is named. Its environment has no flags of ours and no colours. */
+export function start(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  main: string = MAIN,
+): Child {
   const { NO_COLOR: _, FORCE_COLOR: __, NODE_OPTIONS: ___, ...clean } = process.env
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const child = spawn(process.execPath, [main, ...args], {
     cwd: ROOT,
     env: { ...clean, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -15,7 +15,7 @@ export const build = {
   bundles: [
     {
       format: 'cjs',
-      entries: { main: 'main.ts' },
+      entries: { main: 'main.ts', serve: 'serve.ts' },
       // The launcher loads the server at run time, from beside itself.
       leave: { './server.ts': './server.mjs' },
       shebang: true,
