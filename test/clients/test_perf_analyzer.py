@@ -9,6 +9,9 @@ from test_infer import URL as HTTP_URL
 
 ANALYZER = os.path.join(os.environ["CLIENTS_DIR"], "bin", "perf_analyzer")
 SECONDS = 60
+# What it exits with where its own requests came too late, as on a busy machine.
+UNSTABLE = 2
+TRIALS = 3
 IN_SHARED_MEMORY = ("--shared-memory", "system", "--output-shared-memory-size", "64", "--concurrency-range", "4")
 
 
@@ -19,7 +22,10 @@ class OverHttp(unittest.TestCase):
     def measure(self, model, *options):
         # Short windows and a wide band: what counts here is that it runs, not what it measures.
         command = [ANALYZER, "-m", model, *self.target, "-p", "500", "-r", "3", "-s", "999", *options]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
+        for _ in range(TRIALS):
+            done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
+            if done.returncode != UNSTABLE:
+                break
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertIn("infer/sec", done.stdout)
         self.assertNotIn("throughput: 0 infer/sec", done.stdout)
