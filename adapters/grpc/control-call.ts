@@ -11,6 +11,7 @@ import type { CallContext, UnaryMethod } from './types.ts'
 export class ControlCall extends OneMessageCall {
   readonly #method: UnaryMethod
   readonly #abort = new AbortController()
+  #running = false
 
   constructor(service: Service, stream: ServerStream, head: CallHead, method: UnaryMethod) {
     super(service, stream, head)
@@ -18,7 +19,11 @@ export class ControlCall extends OneMessageCall {
   }
 
   protected run(message: Uint8Array): void {
-    void this.#answer(message).finally(() => this.giveBack())
+    this.#running = true
+    void this.#answer(message).finally(() => {
+      this.#running = false
+      this.giveBack()
+    })
   }
 
   async #answer(message: Uint8Array): Promise<void> {
@@ -42,7 +47,8 @@ export class ControlCall extends OneMessageCall {
 
   protected gone(): void {
     this.#abort.abort()
-    this.giveBack()
+    // A load goes on without its client, and takes its place until it is done.
+    if (!this.#running) this.giveBack()
   }
 }
 
