@@ -1,16 +1,11 @@
 import { performance } from 'node:perf_hooks'
-import { identityBackend } from '../../../core/backend/identity.ts'
-import { repeatBackend } from '../../../core/backend/repeat.ts'
-import type { Backend } from '../../../core/backend/types.ts'
 import type { ResponseCache } from '../../../core/cache/types.ts'
 import type { Gates } from '../../../core/overload/types.ts'
-import type { Clock } from '../../../core/platform.ts'
 import { DEFAULT_PROTOCOL_LIMITS } from '../../../core/protocol/limits.ts'
 import { createServer, type Server } from '../../../core/server.ts'
 import { NO_SHARED_MEMORY } from '../../../core/shared-memory/no-shared-memory.ts'
 import { createSharedMemory } from '../../../core/shared-memory/regions.ts'
 import type { SharedMemory } from '../../../core/shared-memory/types.ts'
-import { typescriptBackend } from '../../backends/typescript.ts'
 import { cacheMetrics } from '../../cache/metrics.ts'
 import type { ServeOptions } from '../../cli/options.ts'
 import type { ServerParts } from '../../cli/run.ts'
@@ -21,6 +16,7 @@ import { ArchiveStore } from '../../sagemaker/archive-store.ts'
 import { posixSharedMemory } from '../../shared-memory/posix.ts'
 import type { OpenStores } from '../../stores/open.ts'
 import { type OpenTrace, openTrace } from '../../trace/open.ts'
+import { BACKEND_NAMES, type OpenBackends, openBackends } from './backends.ts'
 import { openCache } from './cache.ts'
 import { type Doors, openDoors } from './doors.ts'
 import { type HostDoor, startHttpDoor } from './http-door.ts'
@@ -63,6 +59,7 @@ export function serverParts(setup: {
   let remote: OpenStores | undefined
   let guard: Overload | undefined
   let cache: ResponseCache | undefined
+  let devices: OpenBackends | undefined
   /** Opened with the first port: that loading models takes the event loop is no overload. */
   const overload = (): Overload => {
     guard ??= openOverload(options.overload, platform.log)
@@ -91,6 +88,7 @@ export function serverParts(setup: {
         ...(tracing?.families() ?? []),
         ...trafficMetrics(server.traffic),
         ...onDemandMetrics(server.onDemand),
+        ...(devices?.families() ?? []),
       ],
     })
   }
@@ -118,7 +116,7 @@ export function serverParts(setup: {
   return {
     log: platform.log,
     repositories,
-    backendNames: ['identity', 'onnxruntime', 'repeat', 'typescript'],
+    backendNames: BACKEND_NAMES,
     close: async () => {
       known?.close()
       guard?.close()
@@ -130,16 +128,11 @@ export function serverParts(setup: {
       remote = await openRepositories(repositories, options, platform)
       tracing = await openTrace(options.trace, platform)
       cache = await openCache(options.cache, platform)
-      const backend = options.onnxRuntime === 'ffi' ? ffiBackend : workerBackend
+      devices = await openBackends(options, platform.clock)
       return createServer({
         platform,
         stores: [...remote.stores, ...archiveStores],
-        backends: [
-          await backend(platform.clock),
-          identityBackend({ clock: platform.clock }),
-          repeatBackend({ clock: platform.clock }),
-          typescriptBackend({ clock: platform.clock, worker: workerFile('typescript-worker') }),
-        ],
+        backends: devices.backends,
         cache,
         options,
       })
@@ -190,21 +183,4 @@ async function clientRegions(
   if (!flags.enabled) return NO_SHARED_MEMORY
   const host = await posixSharedMemory(flags)
   return createSharedMemory({ host, enabled: true, gate: gates.control })
-}
-
-async function ffiBackend(clock: Clock): Promise<Backend> {
-  const { onnxBackend } = await import('../../backends/onnx.ts')
-  return onnxBackend({ clock })
-}
-
-async function workerBackend(clock: Clock): Promise<Backend> {
-  const { onnxNodeBackend } = await import('../../backends/onnx-node.ts')
-  return onnxNodeBackend({ clock, worker: workerFile('onnx-node-worker') })
-}
-
-/** This file is either itself or part of the bundle, which has the workers beside it. */
-function workerFile(name: string): { readonly url: URL } {
-  const bundled = import.meta.url.endsWith('.mjs')
-  const file = bundled ? `./${name}.mjs` : `../../backends/${name}.ts`
-  return { url: new URL(file, import.meta.url) }
 }

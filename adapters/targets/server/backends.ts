@@ -1,0 +1,57 @@
+import { identityBackend } from '../../../core/backend/identity.ts'
+import { repeatBackend } from '../../../core/backend/repeat.ts'
+import type { Backend } from '../../../core/backend/types.ts'
+import type { FamilySamples } from '../../../core/metrics/model-series.ts'
+import type { Clock } from '../../../core/platform.ts'
+import { neuronBackend } from '../../backends/neuron.ts'
+import { typescriptBackend } from '../../backends/typescript.ts'
+import type { ServeOptions } from '../../cli/options.ts'
+
+/** What models of this server can be run by. */
+export const BACKEND_NAMES: readonly string[] = [
+  'identity',
+  'neuron',
+  'onnxruntime',
+  'repeat',
+  'typescript',
+]
+
+export interface OpenBackends {
+  readonly backends: readonly Backend[]
+  /** What they tell of the devices they use. */
+  families(): readonly FamilySamples[]
+}
+
+/** Every backend; none loads its library before somebody needs it, but for counting devices. */
+export async function openBackends(options: ServeOptions, clock: Clock): Promise<OpenBackends> {
+  const onnx = await (options.onnxRuntime === 'ffi' ? ffiBackend : workerBackend)(clock)
+  const libraryPath = options.backendConfig.get('neuron')?.get('library')
+  const neuron = await neuronBackend({ clock, libraryPath, cpu: onnx })
+  return {
+    backends: [
+      onnx,
+      neuron,
+      identityBackend({ clock }),
+      repeatBackend({ clock }),
+      typescriptBackend({ clock, worker: workerFile('typescript-worker') }),
+    ],
+    families: () => neuron.families(),
+  }
+}
+
+async function ffiBackend(clock: Clock): Promise<Backend> {
+  const { onnxBackend } = await import('../../backends/onnx.ts')
+  return onnxBackend({ clock })
+}
+
+async function workerBackend(clock: Clock): Promise<Backend> {
+  const { onnxNodeBackend } = await import('../../backends/onnx-node.ts')
+  return onnxNodeBackend({ clock, worker: workerFile('onnx-node-worker') })
+}
+
+/** This file is either itself or part of the bundle, which has the workers beside it. */
+function workerFile(name: string): { readonly url: URL } {
+  const bundled = import.meta.url.endsWith('.mjs')
+  const file = bundled ? `./${name}.mjs` : `../../backends/${name}.ts`
+  return { url: new URL(file, import.meta.url) }
+}
