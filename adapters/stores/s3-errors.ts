@@ -9,6 +9,8 @@ const DENIED: ReadonlySet<string> = new Set([
   'ExpiredToken',
   'InvalidToken',
   'Forbidden',
+  // What versitygw says to an access key that it does not know, with status 404.
+  'XAdminUserNotFound',
 ])
 const REPLACED: ReadonlySet<string> = new Set(['PreconditionFailed', 'NoSuchKey', 'InvalidRange'])
 
@@ -27,11 +29,12 @@ export function s3Failure(error: unknown): S3Failure {
   const status = statusOf(error)
   if (name === 'NoSuchBucket') return 'bucket'
   if (REPLACED.has(name) || status === 412 || status === 416) return 'replaced'
-  if (name === 'NotFound' || status === 404) return 'missing'
   if (name === 'PermanentRedirect' || name === 'AuthorizationHeaderMalformed' || status === 301) {
     return 'region'
   }
   if (DENIED.has(name) || status === 401 || status === 403) return 'denied'
+  // Answers to HEAD have no body that would say more.
+  if (name === 'NotFound' || status === 404) return 'missing'
   if (/Credentials|TokenProvider/.test(name)) return 'credentials'
   return 'other'
 }
