@@ -11,11 +11,14 @@ export interface Expiring extends Deadlined {
 /** All deadlines of a server behind one timer, so that a call costs no timer and no closure. */
 export class Deadlines {
   readonly #clock: Clock
+  readonly #onError: (error: unknown) => void
   readonly #heap = new DeadlineHeap<Expiring>()
   readonly #alarm: { set(atNs: number): void }
 
-  constructor(clock: Clock) {
+  /** `onError` is told what an `expire` threw; the others expire all the same. */
+  constructor(clock: Clock, onError: (error: unknown) => void) {
     this.#clock = clock
+    this.#onError = onError
     this.#alarm = createAlarm({ clock, onRing: () => this.#ring() })
   }
 
@@ -53,7 +56,11 @@ export class Deadlines {
         return
       }
       this.#heap.remove(next)
-      next.expire()
+      try {
+        next.expire()
+      } catch (error) {
+        this.#onError(error)
+      }
     }
   }
 }

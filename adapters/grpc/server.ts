@@ -81,7 +81,9 @@ export interface GrpcServer {
 export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
   const { server, limits, log, clock } = options
   const responses = new Responses()
-  const deadlines = new Deadlines(clock)
+  const deadlines = new Deadlines(clock, (error) =>
+    log.error(`grpc: ${error instanceof Error ? error.stack : String(error)}`),
+  )
   const service: Service = {
     access: options.access,
     log,

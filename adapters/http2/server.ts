@@ -15,6 +15,11 @@ import { TurnEnd } from './turn-end.ts'
 import type { Http2Server, Http2ServerOptions, StartHttp2, TlsMaterial } from './types.ts'
 
 const BACKLOG = 1024
+/**
+ * Connections without calls are not pinged (gRPC's rule), so the kernel asks whether their peers are still there, after this
+ * long; otherwise those that vanished without a word would count among `maxConnections` for ever.
+ */
+const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelay: 300_000 } as const
 
 /** HTTP/2 on `node:net` and `node:tls`. Rejects with the socket's error (EADDRINUSE, …) or that of the certificate. */
 export const startHttp2: StartHttp2 = async (options) => {
@@ -40,9 +45,10 @@ export const startHttp2: StartHttp2 = async (options) => {
   /** All TLS sockets that are open, also before the end of the handshake. */
   const sockets = new Set<Socket>()
   if (secure === undefined) {
-    server = createServer({ noDelay: true }, (socket) => accept(socket, false, ''))
+    server = createServer({ noDelay: true, ...KEEP_ALIVE }, (socket) => accept(socket, false, ''))
   } else {
-    server = createTlsServer({ ...secure, noDelay: true, handshakeTimeout: limits.handshakeMs })
+    const { handshakeMs: handshakeTimeout } = limits
+    server = createTlsServer({ ...secure, noDelay: true, ...KEEP_ALIVE, handshakeTimeout })
     server.on('connection', (socket: Socket) => {
       sockets.add(socket)
       socket.once('close', () => sockets.delete(socket))
