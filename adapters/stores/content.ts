@@ -1,5 +1,5 @@
 import { messageOf, ServerError } from '../../core/errors.ts'
-import { isReplaced, ReplacedError } from '../../core/repository/replaced.ts'
+import { ReplacedError, UnreachableError } from '../../core/repository/replaced.ts'
 import type { RemoteFile, RemoteFiles } from './remote-types.ts'
 
 /** How often reading one file is taken up again where it broke off. */
@@ -61,14 +61,12 @@ export function pause(delayMs: number, signal?: AbortSignal): Promise<void> {
 }
 
 function isTransient(error: unknown): boolean {
-  if (!(error instanceof ServerError)) return true
-  return error.code === 'UNAVAILABLE' && !isReplaced(error)
+  return !(error instanceof ServerError) || error instanceof UnreachableError
 }
 
 function explain(error: unknown, files: RemoteFiles, file: RemoteFile, offset: number): Error {
   if (error instanceof ServerError) return error
-  return new ServerError(
-    'UNAVAILABLE',
+  return new UnreachableError(
     `reading '${files.root}/${file.path}' failed after ${offset} of ${file.size} bytes: ${messageOf(error)}`,
     { cause: error },
   )

@@ -1,5 +1,5 @@
 import { messageOf, ServerError } from '../../core/errors.ts'
-import { ReplacedError } from '../../core/repository/replaced.ts'
+import { ReplacedError, UnreachableError } from '../../core/repository/replaced.ts'
 import { pause } from './content.ts'
 import { MANIFEST_FILE, MAX_MANIFEST_BYTES, parseManifest } from './manifest-format.ts'
 import type { RemoteFiles, RemoteListing } from './remote-types.ts'
@@ -36,11 +36,7 @@ export function manifestFiles(options: ManifestFilesOptions): RemoteFiles {
     })
     if (!answer.ok) {
       await answer.body?.cancel()
-      const permanent = answer.status >= 400 && answer.status < 500 && answer.status !== 429
-      throw new ServerError(
-        permanent ? 'INVALID_ARG' : 'UNAVAILABLE',
-        `cannot read '${manifestUrl}': status ${answer.status}${answer.status === 404 ? ', a repository on a web server needs a manifest' : ''}`,
-      )
+      throw refused(manifestUrl, answer.status)
     }
     return boundedText(answer, manifestUrl)
   }
@@ -51,7 +47,7 @@ export function manifestFiles(options: ManifestFilesOptions): RemoteFiles {
         return parseManifest(await fetchText(signal), manifestUrl)
       } catch (error) {
         signal?.throwIfAborted()
-        const permanent = error instanceof ServerError && error.code !== 'UNAVAILABLE'
+        const permanent = error instanceof ServerError && !(error instanceof UnreachableError)
         if (permanent || attempt === MAX_ATTEMPTS) throw unreachable(error, manifestUrl)
         await pause(BACKOFF_MS * 2 ** attempt, signal)
       }
@@ -86,10 +82,7 @@ export function manifestFiles(options: ManifestFilesOptions): RemoteFiles {
       await answer.body?.cancel()
       if (answer.ok) return noChunks()
       if ([404, 410, 412, 416].includes(answer.status)) throw new ReplacedError(file.path)
-      throw new ServerError(
-        answer.status < 500 && answer.status !== 429 ? 'INVALID_ARG' : 'UNAVAILABLE',
-        `cannot read '${root}/${file.path}': status ${answer.status}`,
-      )
+      throw refused(`${root}/${file.path}`, answer.status)
     },
     close() {},
   }
@@ -150,7 +143,14 @@ async function* noChunks(): AsyncGenerator<Uint8Array> {}
 function unreachable(error: unknown, url: string): Error {
   if (error instanceof ServerError) return error
   const cause = error instanceof Error ? (error.cause ?? error) : error
-  return new ServerError('UNAVAILABLE', `cannot read '${url}': ${messageOf(cause)}`, {
-    cause: error,
-  })
+  return new UnreachableError(`cannot read '${url}': ${messageOf(cause)}`, { cause: error })
+}
+
+/** Too many requests, and what is the server's own fault, may pass. */
+function refused(url: string, status: number): ServerError {
+  if (status >= 500 || status === 429) {
+    return new UnreachableError(`cannot read '${url}': status ${status}`)
+  }
+  const why = status === 404 ? ', a repository on a web server needs a manifest' : ''
+  return new ServerError('INVALID_ARG', `cannot read '${url}': status ${status}${why}`)
 }

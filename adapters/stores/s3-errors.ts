@@ -1,5 +1,5 @@
 import { ServerError } from '../../core/errors.ts'
-import { ReplacedError } from '../../core/repository/replaced.ts'
+import { ReplacedError, UnreachableError } from '../../core/repository/replaced.ts'
 import type { S3Root } from './s3-root.ts'
 
 const DENIED: ReadonlySet<string> = new Set([
@@ -80,7 +80,7 @@ export function explainS3(error: unknown, root: S3Root, path: string): ServerErr
         options,
       )
     case 'other':
-      return new ServerError('UNAVAILABLE', text(reasonOf(error)), options)
+      return new UnreachableError(text(reasonOf(error)), options)
   }
 }
 

@@ -24,8 +24,10 @@ export function parseS3Root(root: string): S3Root {
   const rest = root.slice('s3://'.length)
   const named = ENDPOINT.exec(rest)
   const endpoint = named === null ? '' : `${named[1] ?? 'http://'}${named[2]}`
-  const path = named === null ? rest : (named[3] ?? '')
-  const [bucket = '', ...segments] = path.split('/').filter((segment) => segment !== '')
+  const path = named === null ? `/${rest}` : (named[3] ?? '')
+  const [, bucket = '', ...segments] = path
+    .split('/')
+    .filter((segment, i) => i < 2 || segment !== '')
   if (!BUCKET.test(bucket) || (endpoint !== '' && !isOrigin(endpoint))) {
     throw new ServerError(
       'INVALID_ARG',

@@ -13,7 +13,7 @@ import { createGate, type Gate } from './gate.ts'
 import { type ModelRecord, UNLOADED } from './lifecycle.ts'
 import { modelSize } from './model-size.ts'
 import type { ModelPlan } from './plan.ts'
-import { isReplaced } from './replaced.ts'
+import { isPassing, isReplaced } from './replaced.ts'
 import { statusText } from './status-text.ts'
 import { chooseVersions } from './versions.ts'
 
@@ -104,7 +104,7 @@ export class Loader {
     if (failed || signal.aborted) {
       this.#rollBack(record, outcomes)
       for (const one of outcomes) if ('error' in one && isReplaced(one.error)) throw one.error
-      throw new ServerError('INVALID_ARG', failed ? reasons(outcomes) : 'server is shutting down')
+      throw failed ? failureOf(outcomes) : new ServerError('INVALID_ARG', 'server is shutting down')
     }
     for (const model of record.serving()) {
       model.adoptVersionPolicy(plan.config.version_policy ?? { latest: { num_versions: 1 } })
@@ -249,12 +249,14 @@ function isCurrent(
   )
 }
 
-function reasons(outcomes: readonly Outcome[]): string {
+function failureOf(outcomes: readonly Outcome[]): ServerError {
   let text = ''
+  let cause: unknown
   for (const one of outcomes) {
-    if ('error' in one) {
-      text += `version ${one.version} is at UNAVAILABLE state: ${statusText(one.error)};`
-    }
+    if (!('error' in one)) continue
+    text += `version ${one.version} is at UNAVAILABLE state: ${statusText(one.error)};`
+    // What may pass is worth another try, whatever else is wrong.
+    if (cause === undefined || isPassing(one.error)) cause = one.error
   }
-  return text
+  return new ServerError('INVALID_ARG', text, { cause })
 }

@@ -13,6 +13,7 @@ import { LoadGroup } from './load-group.ts'
 import type { LoaderOptions } from './loader.ts'
 import { ModelOperations, type OperationsOptions } from './operations.ts'
 import { findModel, inlineModel, type PlanOptions, pinModel } from './plan.ts'
+import { isPassing } from './replaced.ts'
 import { afterFaults, scanRepositories } from './scan.ts'
 import type { ModelFiles } from './snapshot.ts'
 
@@ -46,6 +47,8 @@ export class RepositoryManager {
   readonly #operations: ModelOperations
   readonly #abort = new AbortController()
   #seen: ReadonlyMap<string, ModelFiles> = new Map()
+  /** Models whose last load failed for a reason that may pass: the next poll tries again. */
+  readonly #again = new Set<string>()
 
   constructor(options: ManagerOptions) {
     this.#options = options
@@ -173,12 +176,14 @@ export class RepositoryManager {
     const models = afterFaults(scan, this.#seen)
     const { added, changed, removed } = diffRepository(this.#seen, models)
     this.#seen = models
-    const loads = [...added, ...changed].flatMap((name) => models.get(name) ?? [])
+    const wanted = new Set([...added, ...changed, ...this.#again])
+    const loads = [...wanted].flatMap((name) => models.get(name) ?? [])
     // Loads first: an ensemble may have moved away from a model that is gone.
     for (const problem of await this.#loadTogether(loads)) log.error(problem)
     for (const [name, problem] of scan.broken) {
       if (!models.has(name)) this.#operations.refuse(name, problem)
     }
+    for (const name of removed) this.#again.delete(name)
     const unloads = removed.map((name) =>
       this.#operations.take(name, { removed: { problem: scan.broken.get(name) ?? '' } }),
     )
@@ -194,13 +199,20 @@ export class RepositoryManager {
   /** Loads models, ensembles after those of them that they are made of. Returns what went wrong, one line each. */
   async #loadTogether(models: Iterable<ModelFiles>): Promise<readonly string[]> {
     const group = new LoadGroup()
-    const jobs = [...models].map((files) => {
+    const list = [...models]
+    const jobs = list.map((files) => {
       const find = (options: PlanOptions): Promise<ModelFiles> => pinModel(files, options)
       const job = this.#operations.apply(files.name, { find, overrides: {}, explicit: true, group })
       group.add(files.name, job)
       return job
     })
-    return problemsOf(await Promise.allSettled(jobs))
+    const results = await Promise.allSettled(jobs)
+    for (const [i, { name }] of list.entries()) {
+      const result = results[i]
+      if (result?.status === 'rejected' && isPassing(result.reason)) this.#again.add(name)
+      else this.#again.delete(name)
+    }
+    return problemsOf(results)
   }
 
   #requireExplicit(): void {
