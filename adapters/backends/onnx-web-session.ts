@@ -1,5 +1,5 @@
 import type * as Ort from 'onnxruntime-web'
-import type { ModelIo } from '../../core/backend/types.ts'
+import type { IoSpec, ModelIo } from '../../core/backend/types.ts'
 import type { ModelConfig } from '../../core/config/types.ts'
 import { messageOf, ServerError } from '../../core/errors.ts'
 import type { OnnxRunner, WireTensor } from './onnx-node-messages.ts'
@@ -47,8 +47,8 @@ export class WebSession implements OnnxRunner {
     this.#options = options
     this.#session = session
     this.io = {
-      inputs: session.inputMetadata.map(ioSpecOf),
-      outputs: session.outputMetadata.map(ioSpecOf),
+      inputs: session.inputMetadata.map(webIoSpec),
+      outputs: session.outputMetadata.map(webIoSpec),
     }
   }
 
@@ -98,4 +98,12 @@ export class WebSession implements OnnxRunner {
     this.#closing ??= this.#options.inTurn(() => this.#session.release())
     return this.#closing
   }
+}
+
+/** How the package tells a free dimension without a name: -1, read as if it had no sign. */
+const FREE = 2 ** 32 - 1
+
+function webIoSpec(metadata: Ort.InferenceSession.ValueMetadata): IoSpec {
+  const { shape, ...spec } = ioSpecOf(metadata)
+  return { ...spec, shape: shape.map((dim) => (dim === FREE ? -1 : dim)) }
 }

@@ -7,7 +7,7 @@ import type {
   Placement,
 } from '../../core/backend/types.ts'
 import type { ModelConfig } from '../../core/config/types.ts'
-import { ServerError } from '../../core/errors.ts'
+import { messageOf, ServerError } from '../../core/errors.ts'
 import type { Clock } from '../../core/platform.ts'
 import { onnxBytes, onnxPath } from './onnx-bytes.ts'
 import { NodeInstance } from './onnx-node-instance.ts'
@@ -31,8 +31,9 @@ export interface OnnxWebBackendOptions {
 }
 
 /**
- * The `onnxruntime` backend of a browser: `onnxruntime-web`, KIND_GPU on WebGPU and KIND_CPU on wasm. Runs take turns, so all
- * instances of a model share one session and its weights. A run cannot be stopped.
+ * The `onnxruntime` backend of a browser: `onnxruntime-web`, KIND_GPU on WebGPU and KIND_CPU on wasm. A model that cannot run on
+ * WebGPU and does not insist on KIND_GPU runs on wasm. Runs take turns, so all instances of a model share one session and its
+ * weights. A run cannot be stopped.
  */
 export function onnxWebBackend(options: OnnxWebBackendOptions): Backend {
   const { webgpu, provider } = options
@@ -133,7 +134,20 @@ class WebModel implements BackendModel {
   async #open(provider: WebProvider, config: ModelConfig, bytes?: Uint8Array): Promise<WebSession> {
     const { runtime, source, path, inTurn } = this.#options
     const model = bytes ?? (await onnxBytes(source, path))
-    const ort = await runtime(provider)
-    return WebSession.open({ ort, inTurn: inTurn[provider], provider, model, path, config })
+    const open = async (on: WebProvider): Promise<WebSession> => {
+      const ort = await runtime(on)
+      return WebSession.open({ ort, inTurn: inTurn[on], provider: on, model, path, config })
+    }
+    if (provider === 'wasm') return open('wasm')
+    try {
+      return await open('webgpu')
+    } catch (error) {
+      // The build with WebGPU lacks operators that the other has, those of classical machine learning among them.
+      const asked = (source.config.instance_group ?? []).some(({ kind }) => kind === 'KIND_GPU')
+      if (asked) throw error
+      const why = messageOf(error)
+      source.log.warning(`model '${source.name}' runs on wasm, not on WebGPU: ${why}`)
+      return open('wasm')
+    }
   }
 }
