@@ -340,6 +340,10 @@ static int compute(object_t *model, object_t **tensors) {
     }
     return SUCCESS;
   }
+  if (!strcmp(model->op, "double")) {
+    for (size_t i = 0; i < in[0]->size / sizeof(float); i++) ((float *)out[0]->data)[i] = 2 * ((float *)in[0]->data)[i];
+    return SUCCESS;
+  }
   // Sum of all elements of all rows: tells what lies in rows that are not of the batch.
   if (!strcmp(model->op, "total")) {
     float sum = 0;
