@@ -40,7 +40,8 @@ export const FRAMEWORKS: readonly Framework[] = [
   },
   { backend: 'pytorch', platforms: ['torch_aoti'], file: 'model.pt2', fillsPlatform: true },
   { backend: 'python', platforms: [], file: 'model.py', fillsPlatform: false },
-  // Triton has no such backend.
+  // Triton has no such backends.
+  { backend: 'neuron', platforms: [], file: 'model.neff', fillsPlatform: false },
   { backend: 'typescript', platforms: [], file: 'model.ts', fillsPlatform: false },
   { backend: 'typescript', platforms: [], file: 'model.js', fillsPlatform: false },
 ]
