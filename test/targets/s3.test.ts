@@ -1,13 +1,34 @@
+import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
-import { afterAll, beforeAll, describe } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { NO_S3, type TestS3, testS3 } from '../helpers/s3-server.ts'
-import { buildServer, type Serving, serve, stopAll } from './child.ts'
+import { buildServer, type Serving, serve, start, stopAll } from './child.ts'
 import { type TargetRepository, targetRepository } from './repository.ts'
 import { targetSuite } from './suite.ts'
 
 if (NO_S3 !== undefined) console.log(`skipped: the server on a repository on S3: ${NO_S3}`)
+
+/** Three places that say which state of the model they belong to. */
+const pairConfig = (mark: number): string => `backend: "typescript"
+default_model_filename: "model.js"
+input [{ name: "IN" data_type: TYPE_INT32 dims: [ 1 ] }]
+output [{ name: "OUT" data_type: TYPE_INT32 dims: [ 3 ] }]
+parameters [{ key: "mark" value { string_value: "${mark}" } }]
+`
+const pairCode = (mark: number): string => `import { readFileSync } from 'node:fs'
+const file = Number(readFileSync(new URL('mark.txt', import.meta.url), 'utf8'))
+let config = 0
+export function initialize(context) {
+  config = Number(context.config.parameters.mark.string_value)
+}
+export function execute(requests) {
+  return requests.map(() => ({ outputs: { OUT: { shape: [3], data: [${mark}, file, config] } } }))
+}
+`
 
 describe.skipIf(NO_S3 !== undefined)('a repository on S3', () => {
   let s3: TestS3
@@ -57,6 +78,101 @@ describe.skipIf(NO_S3 !== undefined)('a repository on S3', () => {
       about: () => `Node ${process.version}, versitygw`,
     },
   )
+
+  test('a restart downloads nothing', async () => {
+    const own = `--repository-cache-directory=${join(cache, 'own')}`
+    for (const downloads of [true, false]) {
+      const server = await serve([...flags(), own, '--log-verbose=1'], s3.env)
+      await stop(server)
+      expect(server.log()).toMatch(/successfully loaded 'digits'/)
+      expect(/downloaded .*digits\/1/.test(server.log())).toBe(downloads)
+    }
+  })
+
+  test('a model that is replaced file by file while clients call it answers wholly old or wholly new', async () => {
+    const prefix = 'together/models/pair'
+    const put = async (mark: number): Promise<void> => {
+      await s3.put(`${prefix}/config.pbtxt`, pairConfig(mark))
+      await s3.put(`${prefix}/1/mark.txt`, String(mark))
+      await s3.put(`${prefix}/1/model.js`, pairCode(mark))
+    }
+    await put(1)
+    const server = await serve(
+      [
+        `--model-repository=${s3.root}/together/models`,
+        `--repository-cache-directory=${cache}`,
+        '--model-control-mode=poll',
+        '--repository-poll-secs=1',
+      ],
+      s3.env,
+    )
+    const ask = async (): Promise<readonly number[]> => {
+      const answer = await fetch(`${server.url}/v2/models/pair/infer`, {
+        method: 'POST',
+        body: '{"inputs":[{"name":"IN","datatype":"INT32","shape":[1],"data":[0]}]}',
+      })
+      const body = (await answer.json()) as { error?: string; outputs: { data: number[] }[] }
+      expect({ status: answer.status, error: body.error }).toEqual({ status: 200 })
+      return body.outputs[0]!.data
+    }
+    expect(await ask()).toEqual([1, 1, 1])
+    for (const mark of [2, 3]) {
+      const written = put(mark)
+      for (;;) {
+        const marks = await ask()
+        expect(new Set(marks).size).toBe(1)
+        if (marks[0] === mark) break
+      }
+      await written
+    }
+    await stop(server)
+  })
+
+  test('a load request cannot say where a model comes from', async () => {
+    const asked: string[] = []
+    const trap = createServer((request, response) => {
+      asked.push(request.url ?? '')
+      response.end('{}')
+    })
+    trap.listen(0, '127.0.0.1')
+    await once(trap, 'listening')
+    const url = `http://127.0.0.1:${(trap.address() as AddressInfo).port}`
+    const server = await serve([...flags(), '--model-control-mode=explicit'], s3.env)
+    const load = (name: string, parameters: object): Promise<Response> =>
+      fetch(`${server.url}/v2/repository/models/${name}/load`, {
+        method: 'POST',
+        body: JSON.stringify({ parameters }),
+      })
+    for (const root of [url, `s3://${url}/bucket`, 'file:///etc']) {
+      expect((await load(encodeURIComponent(root), {})).status).toBe(400)
+      for (const name of ['url', 'model_repository', 'repository', 'path', 'model_url']) {
+        await load('other', { [name]: root })
+      }
+      expect((await load('iris', { 'file:1/model.onnx': root, config: '{}' })).status).toBe(400)
+    }
+    expect((await fetch(`${server.url}/v2/models/other/ready`)).status).toBe(400)
+    expect(asked).toEqual([])
+    await stop(server)
+    trap.close()
+  })
+
+  test('what keeps a start from succeeding is said with what to do', async () => {
+    const cases: [string[], Record<string, string>, RegExp][] = [
+      [flags(), { ...s3.env, AWS_SECRET_ACCESS_KEY: 'wrong' }, /access denied .*AWS_ACCESS_KEY_ID/],
+      [[`--model-repository=${s3.root}x/models`], s3.env, /there is no bucket 'modelsx'/],
+      [['--model-repository=gs://bucket/models'], s3.env, /scheme that this server does not know/],
+      [['--model-repository=s3://NO'], s3.env, /expected s3:\/\/bucket\/prefix/],
+    ]
+    for (const [args, env, reason] of cases) {
+      const { code, log } = await start(
+        ['--http-port=0', '--grpc-port=0', '--metrics-port=0', ...args],
+        env,
+      ).ended
+      expect(code).toBe(1)
+      expect(log).toMatch(reason)
+      expect(log).not.toContain(s3.env['AWS_SECRET_ACCESS_KEY'])
+    }
+  })
 
   async function stop(server: Serving): Promise<void> {
     server.process.kill('SIGTERM')
