@@ -17,7 +17,7 @@ export interface SageMakerModelsOptions {
   readonly clock: Clock
   readonly log: Log
   /** Default: there always is. */
-  readonly hasRoom?: RoomForModel | undefined
+  readonly room?: RoomForModel | undefined
 }
 
 /** A model of a multi-model endpoint. */
@@ -63,7 +63,7 @@ export class SageMakerModels {
   }
 
   async #load(model: SageMakerModel): Promise<void> {
-    const { server, store, archives, log, hasRoom } = this.#options
+    const { server, store, archives, log, room } = this.#options
     const { hash, name } = model
     const url = model.url.replace(/\/$/, '')
     const archive = archives.open(url)
@@ -81,9 +81,9 @@ export class SageMakerModels {
     }
     this.#urls.add(url)
     let mounted = false
+    let leave: (() => void) | undefined
     try {
-      const full = (await hasRoom?.(archive)) ?? null
-      if (full !== null) throw full
+      leave = await room?.(archive)
       await store.mount(name, archive)
       mounted = true
       await server.load(name, {})
@@ -97,6 +97,8 @@ export class SageMakerModels {
       }
       this.#urls.delete(url)
       throw error
+    } finally {
+      leave?.()
     }
   }
 

@@ -1,4 +1,3 @@
-import type { ServerError } from '../../core/errors.ts'
 import type { ModelStore } from '../../core/platform.ts'
 
 /** What SageMaker's front does, as its environment says. */
@@ -24,5 +23,5 @@ export interface Archives {
   open(url: string): Archive
 }
 
-/** Says no to a load that the machine has no memory for; null = go on. */
-export type RoomForModel = (archive: Archive) => Promise<ServerError | null>
+/** Keeps memory for a load until the returned function is called. Throws UNAVAILABLE when there is none. */
+export type RoomForModel = (archive: Archive) => Promise<() => void>

@@ -22,7 +22,7 @@ export interface HostOptions {
   readonly backend?: FakeBackendOptions
   readonly settings?: Partial<SageMakerSettings>
   readonly doors?: ServeOptions['doors']
-  readonly hasRoom?: RoomForModel
+  readonly room?: RoomForModel
 }
 
 export interface ServingHosts {
@@ -58,13 +58,13 @@ export async function serveHosts(options: HostOptions = {}): Promise<ServingHost
     backends: [backend, repeatBackend({ clock })],
     options: { modelControlMode: 'explicit', loadModels: ['echo'] },
   })
-  const { hasRoom } = options
+  const { room } = options
   const models = new SageMakerModels({
     server,
     store,
     clock,
     log,
-    hasRoom,
+    room,
     archives: {
       open(url) {
         const { hash, folder } = archivePlace(url)

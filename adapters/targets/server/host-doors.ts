@@ -3,12 +3,15 @@ import { jsonReply, refusedReply } from '../../../core/protocol/rest/replies.ts'
 import { errorBody } from '../../../core/protocol/rest/status.ts'
 import type { RestRequest, RestResponse } from '../../../core/protocol/rest/types.ts'
 import type { Server } from '../../../core/server.ts'
-import type { SageMakerFlags, VertexFlags } from '../../cli/options.ts'
+import type { OverloadFlags, SageMakerFlags, VertexFlags } from '../../cli/options.ts'
+import { memoryLimit } from '../../overload/memory-limit.ts'
 import type { NodePlatform } from '../../platform/node.ts'
 import type { ArchiveStore } from '../../sagemaker/archive-store.ts'
 import { archivePlace } from '../../sagemaker/archive-url.ts'
 import { sagemakerFront } from '../../sagemaker/front.ts'
+import { memoryRoom } from '../../sagemaker/memory-room.ts'
 import { SageMakerModels } from '../../sagemaker/models.ts'
+import type { RoomForModel } from '../../sagemaker/types.ts'
 import { diskStore } from '../../stores/disk.ts'
 import { vertexModel } from '../../vertex/default-model.ts'
 import { vertexFront } from '../../vertex/front.ts'
@@ -21,15 +24,24 @@ export function sagemakerDoor(setup: {
   readonly platform: NodePlatform
   readonly server: Server
   readonly store: ArchiveStore
+  /** Absent = loads are never refused for the memory they take. */
+  readonly room: RoomForModel | undefined
 }): HostDoor {
-  const { flags, platform, server, store } = setup
+  const { flags, platform, server, store, room } = setup
   const { clock, log } = platform
   const open = (url: string) => {
     const { hash, folder } = archivePlace(url, flags.modelsFolder)
     return { store: diskStore({ root: join(flags.modelsFolder, hash) }), folder }
   }
-  const models = new SageMakerModels({ server, store, archives: { open }, clock, log })
+  const models = new SageMakerModels({ server, store, archives: { open }, clock, log, room })
   return { address: flags.address, port: flags.port, front: sagemakerFront(flags, models) }
+}
+
+/** Memory for models, up to where requests are refused for it. */
+export function roomForModels({ refusePercent }: OverloadFlags): RoomForModel | undefined {
+  if (refusePercent === 0) return undefined
+  const limit = Math.floor((memoryLimit() * refusePercent) / 100)
+  return memoryRoom({ limit, resident: () => process.memoryUsage.rss() })
 }
 
 export type MetricsText = () => Promise<{ readonly contentType: string; text(): Promise<string> }>

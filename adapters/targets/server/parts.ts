@@ -152,9 +152,10 @@ export function serverParts(setup: {
     },
     startHttp: (server) => openHttp(server),
     startSageMaker: async (server) => {
-      const { sagemakerDoor } = await import('./host-doors.ts')
+      const { roomForModels, sagemakerDoor } = await import('./host-doors.ts')
       const flags = options.sagemaker
-      return openHttp(server, sagemakerDoor({ flags, platform, server, store: archives }))
+      const room = roomForModels(options.overload)
+      return openHttp(server, sagemakerDoor({ flags, platform, server, store: archives, room }))
     },
     startVertex: async (server) => {
       const { vertexDoor } = await import('./host-doors.ts')

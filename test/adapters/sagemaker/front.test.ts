@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import { memoryRoom } from '../../../adapters/sagemaker/memory-room.ts'
 import { ServerError } from '../../../core/errors.ts'
 import { send } from '../../helpers/http.ts'
 import {
@@ -226,10 +227,9 @@ describe('many models', () => {
     const onLoad = (): void => {
       if (short) throw new ServerError('INTERNAL', 'Failed to allocate memory for requested buffer')
     }
-    const hasRoom = async () =>
-      full ? new ServerError('UNAVAILABLE', 'out of memory: 2 bytes are needed') : null
+    const room = memoryRoom({ limit: 10_000, resident: () => (full ? 9_999 : 0) })
     const compute = () => new ServerError('INTERNAL', 'CUDA out of memory')
-    await open({ archives, backend: { onLoad, compute }, hasRoom })
+    await open({ archives, backend: { onLoad, compute }, room })
     short = true
     expect((await load('abc')).status).toBe(507)
     short = false
