@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { NO_S3, type TestS3, testS3 } from '../helpers/s3-server.ts'
 import { buildServer, type Serving, serve, start, stopAll } from './child.ts'
@@ -91,9 +92,12 @@ describe.skipIf(NO_S3 !== undefined)('a repository on S3', () => {
 
   test('a model that is replaced file by file while clients call it answers wholly old or wholly new', async () => {
     const prefix = 'together/models/pair'
+    // As slowly as a person's tool may copy: polls fall in between.
     const put = async (mark: number): Promise<void> => {
       await s3.put(`${prefix}/config.pbtxt`, pairConfig(mark))
+      await setTimeout(400)
       await s3.put(`${prefix}/1/mark.txt`, String(mark))
+      await setTimeout(400)
       await s3.put(`${prefix}/1/model.js`, pairCode(mark))
     }
     await put(1)
@@ -116,8 +120,9 @@ describe.skipIf(NO_S3 !== undefined)('a repository on S3', () => {
       return body.outputs[0]!.data
     }
     expect(await ask()).toEqual([1, 1, 1])
-    for (const mark of [2, 3]) {
-      const written = put(mark)
+    for (const mark of [2, 3, 4]) {
+      // Each at another time after a poll.
+      const written = setTimeout(200 * mark).then(() => put(mark))
       for (;;) {
         const marks = await ask()
         expect(new Set(marks).size).toBe(1)
