@@ -2,8 +2,10 @@ import { performance } from 'node:perf_hooks'
 import { DEFAULT_BUDGET_SHARE, OverloadGate } from '../../../core/overload/gate.ts'
 import type { Log } from '../../../core/platform.ts'
 import type { OverloadFlags } from '../../cli/options.ts'
+import { startIdleCollection } from '../../overload/idle-collection.ts'
 import { memoryLimit } from '../../overload/memory-limit.ts'
 import { startMonitor } from '../../overload/monitor.ts'
+import { createCollector } from '../../platform/collector.ts'
 
 /** What all ports of a server ask whether there is room for another request. */
 export interface Overload {
@@ -32,16 +34,27 @@ export function openOverload(flags: OverloadFlags, log: Log): Overload {
     memoryLimit: limit,
     resident: () => process.memoryUsage.rss(),
     now: () => performance.now(),
-    every: (ms, run) => {
-      const timer = setInterval(run, ms).unref()
-      return () => clearInterval(timer)
-    },
+    every,
+  })
+  const endCollection = startIdleCollection({
+    busy: () => gate.inflight > 0,
+    buffers: () => process.memoryUsage().arrayBuffers,
+    collect: createCollector(),
+    every,
   })
   return {
     gate,
     watch: (listener) => {
       listeners.push(listener)
     },
-    close: monitor.close,
+    close() {
+      monitor.close()
+      endCollection()
+    },
   }
+}
+
+function every(ms: number, run: () => void): () => void {
+  const timer = setInterval(run, ms).unref()
+  return () => clearInterval(timer)
 }
