@@ -106,9 +106,10 @@ export interface OnDemand {
   leave(model: string): void
   /**
    * Loads it if need be; resolves when it was {@link enter}ed. Requests for one model go on in the order in which they came.
-   * Throws UNAVAILABLE when it cannot be loaded, CANCELLED with `signal`.
+   * Throws UNAVAILABLE when it cannot be loaded, CANCELLED with `signal`. `urgent` is for whoever keeps a model busy until then:
+   * its load goes first, past one that waits for room.
    */
-  bring(model: string, signal?: AbortSignal): Promise<void>
+  bring(model: string, signal?: AbortSignal, urgent?: boolean): Promise<void>
   /** Whether `model`, which is not loaded, would be for a request; `version` '' = any. */
   offers(model: string, version: string): boolean
   /** Requests that wait for a load. */

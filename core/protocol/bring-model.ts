@@ -14,14 +14,18 @@ export function needsModel(operation: Operation): boolean {
   return NEED_MODEL.has(operation)
 }
 
-/** Runs `use` when `model` is loaded, which then stays until its outcome is known. Throws why it cannot be loaded. */
+/**
+ * Runs `use` when `model` is loaded, which then stays until its outcome is known. Throws why it cannot be loaded. For `urgent` see
+ * {@link OnDemand.bring}.
+ */
 export async function withModel<T>(
   onDemand: OnDemand,
   model: string,
   signal: AbortSignal | undefined,
   use: () => T | Promise<T>,
+  urgent = false,
 ): Promise<T> {
-  await onDemand.bring(model, signal)
+  await onDemand.bring(model, signal, urgent)
   try {
     return await use()
   } finally {

@@ -18,6 +18,8 @@ export interface RoomOptions {
   readonly isNeeded: (name: string) => boolean
   /** The model stays after all: who waited for it may go on. */
   readonly stays: (entry: Entry) => void
+  /** Whether the load in progress had better let another go first than wait. */
+  readonly givesWay: () => boolean
 }
 
 /** Keeps what is loaded within a budget: who was used longest ago leaves first, when nothing of his is under way. */
@@ -62,7 +64,7 @@ export class Room {
     while (this.used > budget) {
       this.#check(entry, deadlineNs)
       const victim = this.#oldest()
-      if (victim === undefined) await this.#pause()
+      if (victim === undefined) await this.#pause(entry)
       else await this.#evict(victim, entry, deadlineNs)
     }
   }
@@ -112,7 +114,7 @@ export class Room {
     victim.leaving = true
     try {
       while (!isIdle(victim)) {
-        await this.#pause()
+        await this.#pause(entry)
         // A sequence may have begun with the last request that was let in.
         if (this.#mustStay(victim)) return
         // Nobody need wait for a slow client where another model has nothing to do.
@@ -131,7 +133,11 @@ export class Room {
     }
   }
 
-  #pause(): Promise<void> {
+  /** What is waited for may itself wait for another load. */
+  #pause({ name }: Entry): Promise<void> {
+    if (this.#options.givesWay()) {
+      throw new ServerError('UNAVAILABLE', `model '${name}' waits for others to load`)
+    }
     return new Promise((resolve) => void this.#options.clock.after(ROOM_CHECK_NS, resolve))
   }
 }

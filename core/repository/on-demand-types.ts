@@ -24,6 +24,8 @@ export interface Entry {
   usedNs: number
   /** Waits for its load, or is loading. */
   pending: boolean
+  /** A model that runs waits for it, and takes its place until then: it is loaded before others. */
+  urgent: boolean
   /** Is to be unloaded: takes nobody new. */
   leaving: boolean
   readonly waiters: Set<Waiter>
@@ -45,6 +47,7 @@ export function newEntry(name: string, versions: Iterable<number>, pinned: boole
     leases: 0,
     usedNs: 0,
     pending: false,
+    urgent: false,
     leaving: false,
     waiters: new Set(),
     failure: null,

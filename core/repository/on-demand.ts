@@ -4,6 +4,7 @@ import { messageOf, ServerError } from '../errors.ts'
 import type { Clock, Log } from '../platform.ts'
 import type { OnDemand, OnDemandFigures } from '../server-types.ts'
 import type { ModelRecord } from './lifecycle.ts'
+import { LoadQueue } from './load-queue.ts'
 import { Room } from './on-demand-room.ts'
 import { type Entry, newEntry, type Waiter } from './on-demand-types.ts'
 import type { ModelFiles } from './snapshot.ts'
@@ -36,9 +37,12 @@ export interface ModelsOnDemandOptions {
 export class ModelsOnDemand implements OnDemand {
   readonly #options: ModelsOnDemandOptions
   readonly #entries = new Map<string, Entry>()
-  readonly #queue: Entry[] = []
+  readonly #queue = new LoadQueue()
   readonly #room: Room
   readonly #parallel: number
+  /** Where there is a budget: what is being loaded. */
+  #current: Entry | null = null
+  #gaveWay = false
   #loading = 0
   #waiting = 0
   #pinning = false
@@ -56,6 +60,7 @@ export class ModelsOnDemand implements OnDemand {
       unload,
       isNeeded,
       stays: (entry) => this.#stays(entry),
+      givesWay: () => this.#givesWay(),
     })
   }
 
@@ -110,7 +115,7 @@ export class ModelsOnDemand implements OnDemand {
     return entry.models.length === 0 && (version === '' || entry.versions.has(version))
   }
 
-  async bring(model: string, signal?: AbortSignal): Promise<void> {
+  async bring(model: string, signal?: AbortSignal, urgent = false): Promise<void> {
     if (this.enter(model)) return
     const entry = this.#entries.get(model) as Entry
     const { clock } = this.#options
@@ -119,6 +124,7 @@ export class ModelsOnDemand implements OnDemand {
     if (this.#waiting >= MAX_WAITING_REQUESTS) {
       throw new ServerError('UNAVAILABLE', 'too many requests wait for models to load')
     }
+    if (urgent) this.#queue.hurry(entry)
     await this.#wait(entry, signal)
   }
 
@@ -204,17 +210,24 @@ export class ModelsOnDemand implements OnDemand {
       }
       if (entry.pending) return
       entry.pending = true
-      this.#queue.push(entry)
+      this.#queue.add(entry)
       this.#next()
     })
   }
 
+  #givesWay(): boolean {
+    if (!this.#queue.urgent || this.#current?.urgent !== false) return false
+    this.#gaveWay = true
+    return true
+  }
+
   #next(): void {
     while (this.#loading < this.#parallel) {
-      const entry = this.#queue.shift()
+      const entry = this.#queue.next()
       if (entry === undefined) return
       if (entry.waiters.size === 0) {
         entry.pending = false
+        entry.urgent = false
         continue
       }
       this.#loading++
@@ -225,11 +238,18 @@ export class ModelsOnDemand implements OnDemand {
   async #load(entry: Entry): Promise<void> {
     const { load, clock, log } = this.#options
     let failure: ServerError | null = null
+    this.#current = entry
+    this.#gaveWay = false
     try {
       const before = entry.models.length
       await load(entry.name)
       if (before === 0) entry.loads++
     } catch (error) {
+      if (this.#gaveWay) {
+        this.#queue.addFirst(entry)
+        this.#ended()
+        return
+      }
       log.error(`loading '${entry.name}' on demand: ${messageOf(error)}`)
       failure = new ServerError(
         'UNAVAILABLE',
@@ -241,10 +261,16 @@ export class ModelsOnDemand implements OnDemand {
     entry.failure = failure
     if (failure !== null) {
       entry.pending = false
+      entry.urgent = false
       for (const { reject } of [...entry.waiters]) reject(failure)
     } else {
       this.#stays(entry)
     }
+    this.#ended()
+  }
+
+  #ended(): void {
+    this.#current = null
     this.#room.release()
     this.#loading--
     this.#next()
@@ -254,8 +280,8 @@ export class ModelsOnDemand implements OnDemand {
   #stays(entry: Entry): void {
     entry.usedNs = this.#options.clock.now()
     entry.pending = false
-    const queued = this.#queue.indexOf(entry)
-    if (queued >= 0) this.#queue.splice(queued, 1)
+    entry.urgent = false
+    this.#queue.remove(entry)
     for (const { resolve } of [...entry.waiters]) resolve()
   }
 }

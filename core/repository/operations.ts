@@ -21,7 +21,7 @@ export const MAX_COMPOSING_ROUNDS = 8
 
 export interface OperationsOptions extends Omit<LoaderOptions, 'retire' | 'models'> {
   readonly planOptions: () => PlanOptions
-  /** Told what a model is made of before that is loaded. Absent = nobody wants to know. */
+  /** Told what a model is made of before that is loaded: models are loaded on demand, and only then. Absent = they are not. */
   readonly parts?: ((models: readonly string[]) => void) | undefined
   /** Fires when the server closes. */
   readonly signal: AbortSignal
@@ -246,6 +246,8 @@ export class ModelOperations {
     const plan = record?.plan
     if (record === undefined || plan === undefined || !isEnsemble(plan.config)) return false
     const serving = record.serving()
+    // Who loads on demand takes room for it first, for it and its steps together.
+    if (serving.length === 0 && this.#options.parts !== undefined) return false
     try {
       const decoupled = this.#checkComposing(record, plan)
       if (serving[0]?.config.model_transaction_policy?.decoupled === decoupled) return false

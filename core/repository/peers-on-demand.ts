@@ -14,7 +14,7 @@ export function peersOnDemand(onDemand: OnDemand, peers: Peers): Peers {
       if (onDemand.here(name)) return peers.find(name, version)
       return new AbsentPeer(onDemand, peers, name, version)
     },
-    load: (name) => withModel(onDemand, name, undefined, () => {}),
+    load: (name) => withModel(onDemand, name, undefined, () => {}, true),
     unload: (name) => peers.unload(name),
   }
 }
@@ -44,11 +44,15 @@ class AbsentPeer implements PeerModel {
     const waiting = new AbortController()
     request.onCancel = () => waiting.abort()
     if (request.cancelled) waiting.abort()
-    withModel(this.#onDemand, this.#name, waiting.signal, () => {
+    const submit = (): void => {
       request.onCancel = null
       const peer = this.#peers.find(this.#name, this.#version)
       peer.check(request)
       peer.submit(request)
-    }).catch((error: unknown) => request.respond(ServerError.from(error)))
+    }
+    // Who calls is busy until then: no load may wait for it meanwhile.
+    withModel(this.#onDemand, this.#name, waiting.signal, submit, true).catch((error: unknown) =>
+      request.respond(ServerError.from(error)),
+    )
   }
 }

@@ -2,8 +2,26 @@ import { describe, expect, it } from 'vitest'
 import type { Peers } from '../../../core/backend/types.ts'
 import { ServerError } from '../../../core/errors.ts'
 import { InferRequest, type InferResponse } from '../../../core/infer.ts'
+import { withModel } from '../../../core/protocol/bring-model.ts'
+import { ROOM_CHECK_NS } from '../../../core/repository/on-demand-room.ts'
+import type { OnDemand } from '../../../core/server-types.ts'
 import { createFakeBackend } from '../../helpers/fake-backend.ts'
-import { createRepository, type Harness, modelFiles, startServer, turns } from './harness.ts'
+import {
+  createRepository,
+  fakeConfig,
+  type Harness,
+  infer,
+  modelFiles,
+  startServer,
+  turns,
+} from './harness.ts'
+
+const sized = (name: string, bytes: number): Record<string, string> =>
+  modelFiles(name, {
+    config: fakeConfig(
+      `parameters { key: "nereid_memory_bytes" value { string_value: "${bytes}" } }`,
+    ),
+  })
 
 type Final = InferResponse | ServerError | null
 
@@ -87,5 +105,46 @@ describe('a model that calls another', () => {
     expect(await answer).toMatchObject({ code: 'CANCELLED' })
     loaded()
     expect(await call(peers, 'called').answer).toMatchObject({ outputs: [{ name: 'OUTPUT0' }] })
+  })
+
+  it('gets it before a load that waits until the caller is idle', async () => {
+    let peers: Peers | undefined
+    const files = { ...sized('caller', 10), ...sized('called', 10), ...sized('large', 25) }
+    const backend = createFakeBackend({
+      onLoad(source) {
+        if (source.name === 'caller') peers = source.peers
+      },
+    })
+    const { server, clock } = await startServer({
+      repositories: [createRepository(files)],
+      options: { loadOnDemand: { budget: 30, pinned: [] } },
+      backend,
+    })
+    const onDemand = server.onDemand as OnDemand
+    const ask = (model: string): Promise<number[]> =>
+      withModel(onDemand, model, undefined, () => infer(server, model, [1, 2]))
+    await ask('caller')
+    const caller = backend.instances[0]!
+    caller.paused = true
+    const first = ask('caller')
+    await turns()
+    // There is no room for it beside the caller, who is busy.
+    const large = ask('large')
+    await turns()
+    const called = call(peers as Peers, 'called')
+    const settle = async (): Promise<void> => {
+      for (let i = 0; i < 10; i++) {
+        clock.advance(ROOM_CHECK_NS)
+        await turns()
+      }
+    }
+    await settle()
+    expect(await Promise.race([called.answer, 'nothing yet'])).toMatchObject({
+      outputs: [{ name: 'OUTPUT0' }],
+    })
+    caller.finish()
+    expect(await first).toEqual([1, 2])
+    await settle()
+    expect(await Promise.race([large, 'nothing yet'])).toEqual([1, 2])
   })
 })
