@@ -4,8 +4,9 @@ import type { OutputPlan } from './output-plan.ts'
 import { wantedNames } from './wanted-names.ts'
 
 /**
- * A response of a decoupled model as its request gets it: the outputs that were asked for, in the model's order, in the shapes
- * that clients see. What the model left out stays out, as with Triton. What is right already is passed on as it is.
+ * A response of a decoupled model as its request gets it: the outputs that were asked for, in the order in which the model gave
+ * them, in the shapes that clients see. What the model left out stays out. All of it is as with Triton. What is right already
+ * is passed on as it is.
  */
 export function fitResponse(
   request: InferRequest,
@@ -14,15 +15,14 @@ export function fitResponse(
 ): InferResponse {
   const { outputs } = response
   const names = wantedNames(request, plan)
-  let asItIs = outputs.length === names.length && plan.reshapes === null
+  let asItIs = plan.reshapes === null
   for (let i = 0; i < outputs.length && asItIs; i++) {
-    asItIs = (outputs[i] as Tensor).name === names[i]
+    asItIs = names.includes((outputs[i] as Tensor).name)
   }
   if (asItIs) return response
   const wanted: Tensor[] = []
-  for (const name of names) {
-    const found = outputs.find((output) => output.name === name)
-    if (found !== undefined) wanted.push(reshaped(found, plan))
+  for (const output of outputs) {
+    if (names.includes(output.name)) wanted.push(reshaped(output, plan))
   }
   return { ...response, outputs: wanted }
 }

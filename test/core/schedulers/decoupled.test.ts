@@ -87,7 +87,7 @@ test('an instance is not stopped while an earlier batch still gets answers', () 
   expect(instance.terminated).toBe(1)
 })
 
-test('a request gets the outputs it asked for, in the order and the shapes of the config', () => {
+test('a request gets the outputs it asked for, in the order of the model and the shapes of the config', () => {
   const rig = createRig({
     paused: true,
     config: {
@@ -117,8 +117,8 @@ test('a request gets the outputs it asked for, in the order and the shapes of th
   const shapes = (sent: typeof all) =>
     sent.response().outputs.map(({ name, shape }) => [name, [...shape]])
   expect(shapes(all)).toEqual([
-    ['OUTPUT0', [1, 1, 2]],
     ['OUTPUT1', [1, 1]],
+    ['OUTPUT0', [1, 1, 2]],
   ])
   expect(shapes(some)).toEqual([['OUTPUT0', [1, 1, 2]]])
 })
