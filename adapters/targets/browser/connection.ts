@@ -11,9 +11,20 @@ export interface Connection {
 /** A service worker that has not taken over by then is taken for one that never will. */
 const TAKEOVER_MS = 20_000
 
-/** In a service worker where the browser has them, else in the page. `parameters` are those of the page. */
+/** In a service worker where the browser can have one, else in the page. `parameters` are those of the page. */
 export async function connect(parameters: URLSearchParams): Promise<Connection> {
-  if ('serviceWorker' in navigator && !parameters.has('in-page')) return serviceWorker(parameters)
+  if ('serviceWorker' in navigator && !parameters.has('in-page')) {
+    try {
+      return await serviceWorker(parameters)
+    } catch (error) {
+      // Private windows, policies and a reload that went around the worker: the page does without it.
+      console.warn(error)
+    }
+  }
+  return inPage(parameters)
+}
+
+async function inPage(parameters: URLSearchParams): Promise<Connection> {
   const { startTabServer } = await import('./nereid.ts')
   const here = new URL('.', location.href)
   const provider = parameters.get('provider')
@@ -55,7 +66,7 @@ function takeover(workers: ServiceWorkerContainer, script: string): Promise<void
     }
     const timer = setTimeout(() => {
       workers.removeEventListener('controllerchange', look)
-      reject(new Error('the service worker did not start; reload without holding Shift'))
+      reject(new Error('the service worker did not take over'))
     }, TAKEOVER_MS)
     workers.addEventListener('controllerchange', look)
     look()
