@@ -56,8 +56,11 @@ export interface ModelStore {
    * say, or a `ReplacedError`. Stores that are a network away have this, and are scanned and loaded from through it.
    */
   pin?(path: string, signal?: AbortSignal): Promise<ModelStore>
-  /** Brings all of a pinned folder to this machine, or throws; `localPath` of what is in it costs nothing then. */
-  localise?(path: string, signal?: AbortSignal): Promise<void>
+  /**
+   * Brings all of a pinned folder to this machine, or throws; `localPath` of what is in it costs nothing then. It stays until
+   * the function that comes of it is called, which may be called any number of times.
+   */
+  localise?(path: string, signal?: AbortSignal): Promise<() => void>
 }
 
 /**

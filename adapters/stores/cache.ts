@@ -21,8 +21,6 @@ import type { CopyRequest, LocalCopies } from './remote-types.ts'
 
 /** Files that are downloaded at the same time, all models together. */
 export const PARALLEL_DOWNLOADS = 8
-/** Copies of one folder that stay for this process: what it serves now, and what it may still be serving. */
-const HELD_COPIES = 2
 /** Changes when what lies in the folder means something else. */
 const LAYOUT = 'v1'
 /** The files of a copy, beside what says what it is. */
@@ -45,37 +43,37 @@ export function modelCache(options: ModelCacheOptions): LocalCopies {
   const folder = join(resolve(options.folder), LAYOUT)
   const gate = createGate(PARALLEL_DOWNLOADS)
   /** What is copied now, by name. */
-  const running = new Map<string, Promise<{ folder: string; downloaded: boolean }>>()
-  /** Names of the copies that were asked for, the latest last, by what they are copies of. */
-  const held = new Map<string, string[]>()
+  const running = new Map<string, Promise<boolean>>()
+  /** How often each copy was asked for and not released. */
+  const holds = new Map<string, number>()
   let downloads = 0
 
   const room: Room = {
     folder,
     maxBytes,
-    held: (name) => {
-      if (running.has(name)) return true
-      for (const names of held.values()) if (names.includes(name)) return true
-      return false
-    },
+    held: (name) => holds.has(name),
   }
 
-  function hold(of: string, name: string): void {
-    const names = (held.get(of) ?? []).filter((one) => one !== name)
-    held.set(of, [...names, name].slice(-HELD_COPIES))
-  }
-
-  async function bring(name: string, of: string, request: CopyRequest) {
-    const files = join(folder, name, FILES)
-    await prepare(folder)
-    if (await isComplete(folder, name, request)) {
-      hold(of, name)
-      return { folder: files, downloaded: false }
+  /** Until the function that comes of it is called, the copy stays. */
+  function hold(name: string): () => void {
+    holds.set(name, (holds.get(name) ?? 0) + 1)
+    let released = false
+    return () => {
+      const left = (holds.get(name) ?? 0) - (released ? 0 : 1)
+      released = true
+      if (left > 0) holds.set(name, left)
+      else holds.delete(name)
     }
+  }
+
+  /** Resolves to whether something had to be downloaded for it. */
+  async function make(name: string, request: CopyRequest): Promise<boolean> {
+    await prepare(folder)
+    if (await isComplete(folder, name, request)) return false
     await discard(folder, name)
+    const of = `${request.from.root} ${request.path}`
     let bytes = 0
     for (const { file } of request.files) bytes += file.size
-    hold(of, name)
     await makeRoom(room, bytes)
     const report = downloadReport({ log, what: `${request.from.root}/${request.path}`, bytes })
     const partial = join(folder, name + PARTIAL)
@@ -95,19 +93,24 @@ export function modelCache(options: ModelCacheOptions): LocalCopies {
     }
     report.done()
     await discardOthers(room, of, name)
-    return { folder: files, downloaded: true }
+    return true
   }
 
   return {
-    bring(request) {
-      const of = `${request.from.root} ${request.path}`
+    async bring(request) {
       const name = nameOf(request)
-      let copy = running.get(name)
-      if (copy === undefined) {
-        copy = bring(name, of, request).finally(() => running.delete(name))
-        running.set(name, copy)
+      const release = hold(name)
+      try {
+        let copy = running.get(name)
+        if (copy === undefined) {
+          copy = make(name, request).finally(() => running.delete(name))
+          running.set(name, copy)
+        }
+        return { folder: join(folder, name, FILES), downloaded: await copy, release }
+      } catch (error) {
+        release()
+        throw error
       }
-      return copy
     },
     read: (path, signal) => readFile(path, { signal }),
     join: (base, path) => join(base, path),

@@ -31,10 +31,19 @@ export interface RemoteFiles {
 
 /** Copies on this machine. */
 export interface LocalCopies {
-  /** An absolute path at which everything that was asked for lies, whole and unchanged; downloads what is missing. */
-  bring(request: CopyRequest): Promise<{ readonly folder: string; readonly downloaded: boolean }>
+  /** Everything that was asked for, whole and unchanged; downloads what is missing. */
+  bring(request: CopyRequest): Promise<LocalCopy>
   read(path: string, signal?: AbortSignal): Promise<Uint8Array>
   join(folder: string, path: string): string
+}
+
+export interface LocalCopy {
+  /** Absolute path. */
+  readonly folder: string
+  /** Something came over the network for it. */
+  readonly downloaded: boolean
+  /** The copy may be removed from now on. Idempotent. */
+  release(): void
 }
 
 export interface CopyRequest {

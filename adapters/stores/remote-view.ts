@@ -44,12 +44,17 @@ export function remoteView(options: RemoteViewOptions): ModelStore {
     return undefined
   }
 
-  async function copy(store: LocalCopies, path: string, signal?: AbortSignal): Promise<void> {
-    if (copyOf(path) !== undefined) return
+  async function copy(store: LocalCopies, path: string, signal?: AbortSignal): Promise<() => void> {
     const wanted = contentsOf(path)
-    const { folder, downloaded } = await store.bring({ from: files, path, files: wanted, signal })
-    if (downloaded) await checkStill(path, wanted, signal)
-    copies.set(path, folder)
+    const copied = await store.bring({ from: files, path, files: wanted, signal })
+    try {
+      if (copied.downloaded) await checkStill(path, wanted, signal)
+    } catch (error) {
+      copied.release()
+      throw error
+    }
+    copies.set(path, copied.folder)
+    return copied.release
   }
 
   function contentsOf(path: string): CopyRequest['files'] {
@@ -92,7 +97,8 @@ export function remoteView(options: RemoteViewOptions): ModelStore {
     ...(local !== undefined && {
       async localPath(path: string, signal?: AbortSignal): Promise<string> {
         if (!byPath.has(path) && !folders.has(path)) throw notFound(path)
-        await copy(local, path, signal)
+        // What is asked for by itself stays as long as this process: nobody says when it is done with.
+        if (copyOf(path) === undefined) await copy(local, path, signal)
         return copyOf(path) ?? ''
       },
       localise: (path: string, signal?: AbortSignal) => copy(local, path, signal),

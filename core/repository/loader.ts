@@ -57,6 +57,8 @@ export class Loader {
   readonly #options: LoaderOptions
   readonly #gate: Gate
   readonly #peers: Peers
+  /** Local copies of models' files: what gives them up. */
+  readonly #copies = new WeakMap<LoadedModel, () => void>()
 
   constructor(options: LoaderOptions) {
     this.#options = options
@@ -150,7 +152,7 @@ export class Loader {
     const { platform, autoComplete, models, limiter, caching } = this.#options
     const { clock, log } = platform
     const { view, path } = plan.files
-    await view.localise?.(`${path}/${version}`, signal)
+    const release = await view.localise?.(`${path}/${version}`, signal)
     const source = (settings: ReadonlyMap<string, string>): ModelSource => ({
       name: plan.name,
       version,
@@ -162,20 +164,36 @@ export class Loader {
       log,
       peers: this.#peers,
     })
-    if (isEnsemble(plan.config)) {
-      return loadEnsemble({ source: source(new Map()), models, clock, caching, signal })
+    const open = (): Promise<LoadedModel> => {
+      if (isEnsemble(plan.config)) {
+        return loadEnsemble({ source: source(new Map()), models, clock, caching, signal })
+      }
+      const backend = this.#backendOf(plan.config)
+      const settings = this.#settingsOf(backend.name)
+      return loadModel({
+        backend,
+        clock,
+        autoComplete,
+        limiter,
+        caching,
+        signal,
+        source: source(settings),
+      })
     }
-    const backend = this.#backendOf(plan.config)
-    const settings = this.#settingsOf(backend.name)
-    return loadModel({
-      backend,
-      clock,
-      autoComplete,
-      limiter,
-      caching,
-      signal,
-      source: source(settings),
-    })
+    if (release === undefined) return open()
+    try {
+      const model = await open()
+      this.#copies.set(model, release)
+      return model
+    } catch (error) {
+      release()
+      throw error
+    }
+  }
+
+  /** Lets go of the local copy of a model that is closed. */
+  release(model: LoadedModel): void {
+    this.#copies.get(model)?.()
   }
 
   #swap(record: ModelRecord, versions: readonly number[], outcomes: readonly Outcome[]): void {

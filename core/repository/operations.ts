@@ -298,6 +298,7 @@ export class ModelOperations {
   #retire(model: LoadedModel): Promise<void> {
     const gone = model.retire().then(() => {
       this.#leaving.delete(model)
+      this.#loader.release(model)
       this.#options.platform.log.info(
         `successfully unloaded '${model.name}' version ${model.version}`,
       )

@@ -279,11 +279,17 @@ describe.skipIf(NO_S3 !== undefined)('a model on S3', () => {
     expect(await readdir(join(folder, 'v1'))).toHaveLength(2)
     const { store } = open({ maxBytes: 2_500 })
     const b = await pin(store, 'b')
-    await b.localise?.('b/1')
+    const release = await b.localise?.('b/1')
     await expect((await pin(store, 'c')).localise?.('c/1')).rejects.toThrow(
       /a model needs 2000 bytes in .*, there is room for 1500 \(--repository-cache-size/,
     )
     expect(await readdir(join(folder, 'v1'))).toHaveLength(1)
     expect(await text(await local(b, 'b/1/m'))).toBe(body)
+    // A model that is unloaded makes room.
+    release?.()
+    const c = await pin(store, 'c')
+    await c.localise?.('c/1')
+    expect(await text(await local(c, 'c/1/m'))).toBe(body + body)
+    expect(await readdir(join(folder, 'v1'))).toHaveLength(1)
   })
 })

@@ -21,7 +21,7 @@ import {
 function pinningStore(
   { files }: Repository,
   hooks: { localise?: (path: string) => void; read?: (path: string) => void } = {},
-): ModelStore & { readonly pins: string[] } {
+): ModelStore & { readonly pins: string[]; readonly held: string[] } {
   const tags = new Map<Uint8Array, string>()
   const tagOf = (content: Uint8Array): string => {
     const tag = tags.get(content) ?? String(tags.size)
@@ -29,6 +29,7 @@ function pinningStore(
     return tag
   }
   const pins: string[] = []
+  const held: string[] = []
   return {
     root: 'far',
     // Whoever scans or loads without pinning what it reads shall be seen.
@@ -36,6 +37,7 @@ function pinningStore(
     stat: () => Promise.reject(new Error('looked at without a pin')),
     read: () => Promise.reject(new Error('read without a pin')),
     pins,
+    held,
     async pin(path) {
       pins.push(path)
       const then = new Map(files)
@@ -55,6 +57,8 @@ function pinningStore(
         },
         async localise(folder) {
           hooks.localise?.(folder)
+          held.push(folder)
+          return () => void held.splice(held.indexOf(folder), 1)
         },
       }
     },
@@ -117,6 +121,24 @@ describe('a repository that is a network away', () => {
     )
     expect(tries).toBe(MAX_FRESH_STARTS + 1)
     expect(server.modelReady('m', '')).toBe(true)
+  })
+
+  it('has its local copies back when their models are closed, or failed to load', async () => {
+    const repository = createRepository({
+      ...modelFiles('m'),
+      ...modelFiles('wrong', { mark: 'broken' }),
+    })
+    const store = pinningStore(repository)
+    const { server } = await start(store, 'explicit')
+    await server.load('m', {})
+    await expect(server.load('wrong', {})).rejects.toThrow()
+    expect(store.held).toEqual(['m/1'])
+    repository.put(modelFiles('m', { mark: 'next' }))
+    await server.load('m', {})
+    await turns()
+    expect(store.held).toEqual(['m/1'])
+    await server.unload('m', false)
+    expect(store.held).toEqual([])
   })
 
   it('that breaks off in a load is tried again by the next poll, a model that is wrong is not', async () => {
