@@ -5,11 +5,11 @@ import { encodeInferResponse } from '../../core/protocol/grpc/encode-infer.ts'
 import type { BoundInfer, ReadInfer } from '../../core/protocol/grpc/infer-memo.ts'
 import type { EncodedMessage } from '../../core/protocol/grpc/types.ts'
 import type { OnDemand } from '../../core/server-types.ts'
-import type { RegionLease } from '../../core/shared-memory/types.ts'
 import type { Trace, Tracer } from '../../core/trace/types.ts'
 import { SHUTTING_DOWN } from './call-status.ts'
 import { sampleCall, sentCall } from './call-trace.ts'
 import { compress } from './compressed-message.ts'
+import { freeing } from './freeing.ts'
 import { PREFIX_BYTES, writePrefix } from './message-reader.ts'
 import { OneMessageCall } from './one-message-call.ts'
 import { tailorRequest } from './tailor-request.ts'
@@ -161,15 +161,6 @@ export class InferCall extends OneMessageCall implements ResponseSink {
       const released = copied ? undefined : free
       this.stream.answer(responses.head(replyCoding), parts, responses.ok, released)
     })
-  }
-}
-
-/** To be called once nothing reads the response any more, nor the inputs that it may be made of. */
-function freeing({ release }: InferResponse, lease: RegionLease | null): (() => void) | undefined {
-  if (lease === null) return release
-  return () => {
-    release?.()
-    lease.close(true)
   }
 }
 

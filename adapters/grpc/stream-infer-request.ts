@@ -4,6 +4,7 @@ import { encodeStreamError, encodeStreamResponse } from '../../core/protocol/grp
 import type { BoundInfer, ReadInfer } from '../../core/protocol/grpc/infer-memo.ts'
 import type { EncodedMessage } from '../../core/protocol/grpc/types.ts'
 import type { Trace } from '../../core/trace/types.ts'
+import { freeing } from './freeing.ts'
 import { PREFIX_BYTES } from './message-reader.ts'
 
 /** One message of the client, as the stream it came by sees it. */
@@ -45,6 +46,8 @@ export class StreamInferRequest implements ResponseSink {
   /** null = it is not traced. */
   trace: Trace | null = null
   readonly #stream: StreamOfRequests
+  /** Its regions are let go with its answer. */
+  #leaseGiven = false
 
   constructor(stream: StreamOfRequests, read: ReadInfer, held: number) {
     this.#stream = stream
@@ -81,7 +84,7 @@ export class StreamInferRequest implements ResponseSink {
   settle(): void {
     if (this.done) return
     this.done = true
-    this.bound?.lease?.close()
+    if (!this.#leaseGiven) this.bound?.lease?.close()
     this.#stream.settled(this)
   }
 
@@ -100,8 +103,13 @@ export class StreamInferRequest implements ResponseSink {
         requestedVersion: this.read.modelVersion,
         headroom: PREFIX_BYTES,
       })
-      this.#stream.deliver(this, encoded, response?.release)
+      // Answers of a decoupled model may all be made of the same inputs.
+      this.#leaseGiven = lease !== null && response !== null && final && !this.decoupled
+      const free =
+        this.#leaseGiven && response !== null ? freeing(response, lease) : response?.release
+      this.#stream.deliver(this, encoded, free)
     } catch (error) {
+      this.#leaseGiven = false
       release(response)
       this.tell(ServerError.from(error), final, true)
     }
