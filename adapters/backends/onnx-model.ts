@@ -17,6 +17,7 @@ import type { OnnxFile } from './onnx-file.ts'
 import { OnnxInstance } from './onnx-instance.ts'
 import { sessionSettings } from './onnx-options.ts'
 import type { InlineMode } from './onnx-pace.ts'
+import { providerError } from './onnx-provider-error.ts'
 import { providersFor } from './onnx-providers.ts'
 import { ioOfSession } from './onnx-types.ts'
 
@@ -162,16 +163,14 @@ class OnnxModel implements BackendModel {
       return await (settings.providers.length === 0 ? open() : serially(open))
     } catch (error) {
       if (signal?.aborted === true) throw error
-      const failure = onnxError(error)
-      const wanted = settings.providers.map((provider) => provider.name)
-      if (wanted.length === 0) throw failure
-      throw new ServerError(
-        failure.code,
-        `instance '${placement.name}' of model '${source.name}' asks for ${wanted.join(', ')}: ` +
-          `${failure.message.trim()}; libraries of execution providers belong beside ${ort.path}, ` +
-          'without them use KIND_CPU and no execution accelerators',
-        { cause: error },
-      )
+      const { providers } = settings
+      if (providers.length === 0) throw onnxError(error)
+      throw providerError(error, {
+        instance: placement.name,
+        model: source.name,
+        providers,
+        library: ort.path,
+      })
     }
   }
 }

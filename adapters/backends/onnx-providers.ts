@@ -10,6 +10,7 @@ const LISTED = {
   cuda: 'CUDAExecutionProvider',
   tensorrt: 'TensorrtExecutionProvider',
   openvino: 'OpenVINOExecutionProvider',
+  webgpu: 'WebGpuExecutionProvider',
 } as const
 
 export interface ProvidersOptions {
@@ -22,7 +23,7 @@ export interface ProvidersOptions {
 
 /**
  * The execution providers of one instance, in order of preference: the accelerators that the config lists for its
- * kind, CUDA for every KIND_GPU instance, the CPU at last by itself. Throws for unknown names and options as Triton
+ * kind, CUDA for every KIND_GPU instance that does not ask for WebGPU, the CPU at last by itself. Throws for unknown names and options as Triton
  * does, and says what is there where the library lacks what is asked for.
  */
 export function providersFor(options: ProvidersOptions): ProviderSettings[] {
@@ -32,20 +33,27 @@ export function providersFor(options: ProvidersOptions): ProviderSettings[] {
   if (placement.kind === 'KIND_GPU') {
     const device = String(placement.device)
     let cuda: Record<string, string> = {}
+    let vendorNeutral = false
     for (const accelerator of accelerators?.gpu_execution_accelerator ?? []) {
       if (accelerator.name === 'tensorrt') {
         const settings = tensorRtOptions(accelerator.parameters ?? {})
         providers.push({ name: 'tensorrt', options: { ...settings, device_id: device } })
       } else if (accelerator.name === 'cuda') {
         cuda = { ...cuda, ...cudaOptions(accelerator) }
+      } else if (accelerator.name === 'webgpu') {
+        requireOnlyDevice(placement)
+        vendorNeutral = true
+        providers.push({ name: 'webgpu', options: { ...(accelerator.parameters ?? {}) } })
       } else {
         throw unknownAccelerator(accelerator)
       }
     }
-    providers.push({
-      name: 'cuda',
-      options: { ...cuda, ...olderCudaOptions(config), device_id: device },
-    })
+    if (!vendorNeutral) {
+      providers.push({
+        name: 'cuda',
+        options: { ...cuda, ...olderCudaOptions(config), device_id: device },
+      })
+    }
   }
   for (const accelerator of accelerators?.cpu_execution_accelerator ?? []) {
     if (accelerator.name !== 'openvino') throw unknownAccelerator(accelerator)
@@ -56,6 +64,15 @@ export function providersFor(options: ProvidersOptions): ProviderSettings[] {
   }
   for (const provider of providers) requireProvider(provider.name, options)
   return providers
+}
+
+/** WebGPU takes the adapter that the driver prefers; there is no number for another. */
+function requireOnlyDevice({ name, device }: Placement): void {
+  if (device === 0) return
+  throw new ServerError(
+    'UNSUPPORTED',
+    `execution accelerator 'webgpu' cannot put instance '${name}' on GPU ${device}, it has GPU 0 alone`,
+  )
 }
 
 function unknownAccelerator(accelerator: ExecutionAccelerator): ServerError {

@@ -23,7 +23,7 @@ export interface SessionSettings {
 
 /** One execution provider and its options, both as ONNX Runtime names them. */
 export interface ProviderSettings {
-  readonly name: 'cuda' | 'tensorrt' | 'openvino'
+  readonly name: 'cuda' | 'tensorrt' | 'openvino' | 'webgpu'
   readonly options: Readonly<Record<string, string>>
 }
 
@@ -75,8 +75,9 @@ function apply(api: OrtApi, options: Pointer, settings: SessionSettings): void {
 function appendProvider(api: OrtApi, options: Pointer, provider: ProviderSettings): void {
   const keys = Object.keys(provider.options)
   const values = Object.values(provider.options)
-  if (provider.name === 'openvino') {
-    api.check(api.appendProvider(options, 'OpenVINO', keys, values, keys.length))
+  if (provider.name === 'openvino' || provider.name === 'webgpu') {
+    const name = provider.name === 'webgpu' ? 'WebGPU' : 'OpenVINO'
+    api.check(api.appendProvider(options, name, keys, values, keys.length))
     return
   }
   const cuda = provider.name === 'cuda'

@@ -51,6 +51,16 @@ describe('execution providers of an instance', () => {
     ])
   })
 
+  test('WebGPU takes the place of CUDA, on the one device that it has', () => {
+    const parameters = { preferredLayout: 'NCHW' }
+    const first: Placement = { ...gpu, device: 0 }
+    const neutral = withGpu({ name: 'webgpu', parameters })
+    const there = ['WebGpuExecutionProvider', 'CPUExecutionProvider']
+    expect(providers(first, neutral, there)).toEqual([{ name: 'webgpu', options: parameters }])
+    expect(() => providers(gpu, neutral, there)).toThrow("cannot put instance 'm_0_gpu1' on GPU 1")
+    expect(() => providers(first, neutral)).toThrow('no WebGpuExecutionProvider')
+  })
+
   test('CUDA options come from the accelerator and, older, from top-level parameters', () => {
     const config: ModelConfig = {
       ...withGpu({ name: 'cuda', parameters: { gpu_mem_limit: '1', enable_cuda_graph: '1' } }),
