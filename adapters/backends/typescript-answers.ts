@@ -3,7 +3,7 @@ import type { ModelConfig } from '../../core/config/types.ts'
 import { ServerError } from '../../core/errors.ts'
 import type { Datatype, ModelResponse } from '../../core/model-api/types.ts'
 import type { Tensor } from '../../core/tensor.ts'
-import type { WireAnswer, WireError } from './typescript-messages.ts'
+import type { WireAnswer, WireError, WireParameters } from './typescript-messages.ts'
 import { parametersOf, type ReceivedRequest } from './typescript-request.ts'
 import { toTensor } from './typescript-tensors.ts'
 import { packJoined, wireError } from './typescript-wire.ts'
@@ -29,7 +29,9 @@ export function answerRules(config: ModelConfig): AnswerRules {
 }
 
 /** An answer on its way: what `answers` of a message has, but for the bytes. */
-type Checked = { readonly outputs: readonly Tensor[]; readonly response: ModelResponse } | WireError
+type Checked =
+  | { readonly outputs: readonly Tensor[]; readonly parameters: WireParameters }
+  | WireError
 
 /** What a model answered as it is sent: one message's answers and their bytes. */
 export function packAnswers(
@@ -41,9 +43,7 @@ export function packAnswers(
   const { groups, buffer } = packJoined(checked.map((one) => ('outputs' in one ? one.outputs : [])))
   const answers = checked.map(
     (one, i): WireAnswer =>
-      'outputs' in one
-        ? { outputs: groups[i] ?? [], parameters: parametersOf(one.response.parameters) }
-        : one,
+      'outputs' in one ? { outputs: groups[i] ?? [], parameters: one.parameters } : one,
   )
   return { answers, buffer }
 }
@@ -72,7 +72,7 @@ function check(
       }
       return tensor
     })
-    return { outputs, response: answer }
+    return { outputs, parameters: parametersOf(answer.parameters) }
   } catch (error) {
     const { message } = wireError(error, 'INTERNAL')
     return { code: 'INTERNAL', message: `wrong answer: ${message}` }

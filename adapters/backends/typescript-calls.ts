@@ -112,30 +112,36 @@ export class Calls {
       },
     })
     this.#open.set(place, call)
-    this.#post(
-      {
-        kind: 'infer',
-        call: place,
-        model,
-        version: version === undefined ? '' : String(version),
-        request: {
-          id: options.id ?? own?.id ?? '',
-          inputs: groups[0] ?? [],
-          outputs: options.outputs ?? null,
-          parameters: parametersOf(options.parameters),
-          priority: options.priority ?? 0,
-          timeoutUs: options.timeoutUs ?? 0,
-          sequenceId: typeof sequenceId === 'number' ? BigInt(sequenceId) : sequenceId,
-          sequenceStart: options.sequenceStart ?? false,
-          sequenceEnd: options.sequenceEnd ?? false,
-          batchSize: 1,
+    try {
+      this.#post(
+        {
+          kind: 'infer',
+          call: place,
+          model,
+          version: version === undefined ? '' : String(version),
+          request: {
+            id: options.id ?? own?.id ?? '',
+            inputs: groups[0] ?? [],
+            outputs: options.outputs ?? null,
+            parameters: parametersOf(options.parameters),
+            priority: options.priority ?? 0,
+            timeoutUs: options.timeoutUs ?? 0,
+            sequenceId: typeof sequenceId === 'number' ? BigInt(sequenceId) : sequenceId,
+            sequenceStart: options.sequenceStart ?? false,
+            sequenceEnd: options.sequenceEnd ?? false,
+            batchSize: 1,
+          },
+          run: own?.run ?? -1,
+          index: own?.index ?? -1,
+          buffer,
         },
-        run: own?.run ?? -1,
-        index: own?.index ?? -1,
-        buffer,
-      },
-      [buffer],
-    )
+        [buffer],
+      )
+    } catch (error) {
+      // What cannot be sent is not on its way.
+      call.leave()
+      throw error
+    }
     return call
   }
 }

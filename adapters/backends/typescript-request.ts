@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events'
+import { ServerError } from '../../core/errors.ts'
 import type { Datatype, InputTensor, ModelRequest, Parameters } from '../../core/model-api/types.ts'
 import type { WireParameters, WireRequest } from './typescript-messages.ts'
 import { findTensor, ReceivedTensor } from './typescript-tensors.ts'
@@ -67,7 +68,13 @@ export function recordOf(parameters: WireParameters): Parameters {
   return parameters === null ? {} : Object.fromEntries(parameters)
 }
 
+/** Throws INVALID_ARG for a value that no client could be told. */
 export function parametersOf(record: Parameters | undefined): WireParameters {
   const entries = Object.entries(record ?? {})
+  for (const [name, value] of entries) {
+    const kind = typeof value
+    if (kind === 'string' || kind === 'boolean' || kind === 'number' || kind === 'bigint') continue
+    throw new ServerError('INVALID_ARG', `parameter '${name}' is a ${kind}`)
+  }
   return entries.length === 0 ? null : new Map(entries)
 }
