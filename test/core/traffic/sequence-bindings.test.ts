@@ -1,14 +1,32 @@
 import { describe, expect, it } from 'vitest'
-import { BINDING_GRACE_NS, SequenceBindings } from '../../../core/traffic/sequence-bindings.ts'
+import {
+  BINDING_GRACE_NS,
+  MAX_ENDED_BINDINGS,
+  SequenceBindings,
+} from '../../../core/traffic/sequence-bindings.ts'
 import { createFakeClock } from '../../helpers/fake-clock.ts'
 
 describe('what is known of sequences', () => {
-  it('is the version each began on, until it ends', () => {
+  it('is the version each began on, also for an end that is sent again', () => {
     const bindings = new SequenceBindings(createFakeClock(), 1e9)
     bindings.bind({ sequenceId: 1n }, 3)
     expect(bindings.find({ sequenceId: 1n })).toBe(3)
     expect(bindings.find({ sequenceId: 1n, sequenceEnd: true })).toBe(3)
+    // The first one may have been refused.
+    expect(bindings.find({ sequenceId: 1n, sequenceEnd: true })).toBe(3)
+    expect(bindings.size).toBe(0)
+    bindings.bind({ sequenceId: 1n, sequenceEnd: true }, 4)
     expect(bindings.find({ sequenceId: 1n })).toBeUndefined()
+  })
+
+  it('is forgotten of ends when there were many others', () => {
+    const bindings = new SequenceBindings(createFakeClock(), 1e9)
+    for (let id = 0; id <= MAX_ENDED_BINDINGS; id++) {
+      bindings.bind({ sequenceId: `s${id}` }, 1)
+      bindings.find({ sequenceId: `s${id}`, sequenceEnd: true })
+    }
+    expect(bindings.find({ sequenceId: 's0' })).toBeUndefined()
+    expect(bindings.find({ sequenceId: 's1' })).toBe(1)
   })
 
   it('keeps owners and kinds of ids apart', () => {
