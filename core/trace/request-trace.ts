@@ -8,9 +8,14 @@ import type { ModelTrace, TracedTensor } from './types.ts'
 /** Responses of one request whose times are kept: a stream without end is no trace without end. */
 export const MAX_TRACED_RESPONSES = 1024
 
+/** Characters of tensors that one trace shows, those of all its requests and responses together. */
+export const MAX_TENSOR_CHARS: number = 16 * 1024 * 1024
+
 /** The trace that a request belongs to. */
 export interface TraceGroup {
   readonly level: number
+  /** Characters of tensors that it still takes; 0 or less = no more tensors. */
+  room: number
   now(): number
   nextId(): number
   begun(trace: ModelTrace): void
@@ -87,8 +92,11 @@ export class ModelRequestTrace implements RequestTrace, ModelTrace {
   #keep(activity: TracedTensor['activity'], tensors: readonly Tensor[]): void {
     if ((this.#group.level & TENSORS) === 0) return
     for (const tensor of tensors) {
+      if (this.#group.room <= 0) return
       const { name, shape, datatype } = tensor
-      this.tensors.push({ activity, name, data: tensorText(tensor), shape, datatype })
+      const data = tensorText(tensor)
+      this.#group.room -= data.length
+      this.tensors.push({ activity, name, data, shape, datatype })
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { RequestTrace } from '../infer.ts'
 import type { Clock } from '../platform.ts'
 import { TENSORS } from './level.ts'
-import { ModelRequestTrace, type TraceGroup } from './request-trace.ts'
+import { MAX_TENSOR_CHARS, ModelRequestTrace, type TraceGroup } from './request-trace.ts'
 import type { TraceSetting } from './setting.ts'
 import { TraceSettings } from './settings.ts'
 import { parseTraceParent } from './traceparent.ts'
@@ -80,6 +80,7 @@ class SampledTrace implements Trace, TraceGroup {
   readonly models: ModelTrace[] = []
   readonly startNs: number
   readonly nextId: () => number
+  room: number = MAX_TENSOR_CHARS
   readonly #clock: Clock
   readonly #setting: TraceSetting
   #closed = false

@@ -1,10 +1,12 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { packBytes } from '../../../core/bytes.ts'
 import { ServerError } from '../../../core/errors.ts'
 import { InferRequest } from '../../../core/infer.ts'
 import { DEFAULT_PROTOCOL_LIMITS } from '../../../core/protocol/limits.ts'
 import { parseTraceBody } from '../../../core/protocol/rest/trace-body.ts'
 import { DATATYPE_SIZES, type Datatype } from '../../../core/tensor.ts'
+import { MAX_TENSOR_CHARS } from '../../../core/trace/request-trace.ts'
 import { parseTraceParent } from '../../../core/trace/traceparent.ts'
 import type { Trace } from '../../../core/trace/types.ts'
 import { createFakeClock } from '../../helpers/fake-clock.ts'
@@ -79,4 +81,22 @@ test('ids and tensors of any content make JSON that says the same', () => {
     ),
     { numRuns: 2000 },
   )
+})
+
+test('a stream of large tensors makes no trace without end', () => {
+  const { tracer, traces } = keepTraces(createFakeClock())
+  const trace = tracer.sample('m', () => undefined) as Trace
+  const data = packBytes([new Uint8Array(1_000_000)])
+  const large = { name: 'TEXT', datatype: 'BYTES', shape: [1], data } as const
+  const request = new InferRequest({ inputs: [] }, { answer: () => undefined })
+  request.trace = trace.request
+  trace.request.begin(request, { name: 'm', version: 1 })
+  for (let i = 0; i < 100; i++) request.respond({ outputs: [large] }, false)
+  request.respond(null)
+  trace.close()
+  const [{ responsesNs, tensors } = { responsesNs: [], tensors: [] }] = traces[0]?.models ?? []
+  expect(responsesNs).toHaveLength(100)
+  const chars = tensors.reduce((sum, one) => sum + one.data.length, 0)
+  expect(chars).toBeGreaterThan(MAX_TENSOR_CHARS / 2)
+  expect(chars).toBeLessThan(1.1 * MAX_TENSOR_CHARS)
 })
