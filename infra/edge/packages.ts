@@ -31,13 +31,18 @@ function fetched(root: string, name: string, version: string, integrity: string)
   const folder = join(cache, 'package')
   if (existsSync(join(cache, 'whole'))) return folder
   mkdirSync(cache, { recursive: true })
-  const options = { cwd: cache, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] } as const
-  const file = execFileSync('npm', ['pack', '--silent', `${name}@${version}`], options).trim()
+  const run = (command: string, ...flags: string[]): string =>
+    execFileSync(command, flags, {
+      cwd: cache,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    }).trim()
+  const file = run('npm', 'pack', '--silent', `${name}@${version}`)
   const digest = createHash('sha512')
     .update(readFileSync(join(cache, file)))
     .digest('base64')
   if (`sha512-${digest}` !== integrity) throw new Error(`${file} is not the package that is named`)
-  execFileSync('tar', ['-xzf', file], options)
-  execFileSync('touch', ['whole'], options)
+  run('tar', '-xzf', file)
+  run('touch', 'whole')
   return folder
 }

@@ -1,11 +1,11 @@
-import { execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { machineOf } from '../../infra/edge/elf.ts'
 import { ROOT } from './child.ts'
+import { environmentOf, startEdge } from './edge-process.ts'
 import { targetRepository } from './repository.ts'
 import { targetSuite } from './suite.ts'
 
@@ -45,48 +45,19 @@ describe.skipIf(reason !== undefined)('the package for arm64 devices', () => {
     repository.remove()
   })
 
-  /** The flags that the unit's environment file sets, but for where things are on this machine. */
-  function settings(): Record<string, string> {
-    const lines = readFileSync(path('etc/nereid/nereid.env'), 'utf8').split('\n')
-    return Object.fromEntries(
-      lines
-        .filter((line) => /^[A-Z]/.test(line))
-        .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
-    )
-  }
-
-  async function start() {
-    const child = spawn(
-      EMULATOR,
+  const settings = (): Record<string, string> => environmentOf(path('etc/nereid/nereid.env'))
+  const start = () =>
+    startEdge(
       [
-        ...['-L', join(EDGE, 'root'), path('opt/nereid/bin/node'), path('opt/nereid/dist/main.js')],
+        ...[EMULATOR, '-L', join(EDGE, 'root')],
+        ...[path('opt/nereid/bin/node'), path('opt/nereid/dist/main.js')],
         `--model-repository=${repository.folder}`,
         `--repository-cache-directory=${path('cache')}`,
-        ...['--http-port=0', '--grpc-port=0', '--metrics-port=0'],
         // An emulator is late for everything.
         '--overload-lag-ms=0',
       ],
-      { env: { PATH: process.env['PATH'], ...settings() }, stdio: ['ignore', 'ignore', 'pipe'] },
+      settings(),
     )
-    const ended = once(child, 'close')
-    let log = ''
-    const url = await new Promise<string>((resolve, reject) => {
-      child.stderr.on('data', (chunk: Buffer) => {
-        log += chunk.toString()
-        const found = /Started HTTPService at (127\.0\.0\.1:\d+)"/.exec(log)
-        if (found !== null) resolve(`http://${found[1]}`)
-      })
-      void ended.then(([code]) => reject(new Error(`ended with ${code}:\n${log}`)))
-    })
-    return {
-      url,
-      close: async (): Promise<void> => {
-        child.kill('SIGTERM')
-        const [code] = await ended
-        if (code !== 0) throw new Error(`ended with ${code}:\n${log}`)
-      },
-    }
-  }
 
   test('Node and libraries in it are for arm64 alone', () => {
     const files = execFileSync('find', [path('opt'), '-type', 'f'], { encoding: 'utf8' })
@@ -110,6 +81,20 @@ describe.skipIf(reason !== undefined)('the package for arm64 devices', () => {
       expect(existsSync(path(`opt/${version}/dist/main.js`))).toBe(true)
     }
     expect(settings()['NEREID_LOG_VERBOSE']).toBe('0')
+  })
+
+  const verifier = spawnSync('systemd-analyze', ['--version']).status === 0
+  test.skipIf(!verifier)('systemd has nothing against its unit (skipped without systemd)', () => {
+    const unit = readFileSync(path('etc/systemd/system/nereid.service'), 'utf8')
+    // Neither this machine nor its root is the device.
+    const here = unit.replace('=/opt/nereid/bin/node', '=/bin/true').replace(/^Doc.*$/m, '')
+    writeFileSync(path('nereid.service'), here)
+    const { stderr, status } = spawnSync(
+      'systemd-analyze',
+      ['verify', '--recursive-errors=no', path('nereid.service')],
+      { encoding: 'utf8' },
+    )
+    expect({ stderr, status }).toEqual({ stderr: '', status: 0 })
   })
 
   targetSuite('edge', start, {
