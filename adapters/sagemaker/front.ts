@@ -2,14 +2,11 @@ import type { AdmissionOptions } from '../../core/protocol/rest/admitted.ts'
 import type { RestHandler } from '../../core/protocol/rest/handlers.ts'
 import { withTypedBinary, withTypedLength } from '../../core/protocol/rest/typed-binary.ts'
 import type { RestRequest, RestResponse } from '../../core/protocol/rest/types.ts'
+import { SAGEMAKER_BINARY_TYPE } from './dialect.ts'
 import type { SageMakerModels } from './models.ts'
 import { bare, modelsRoutes } from './models-routes.ts'
 import { OUT_OF_MEMORY_STATUS, saysOutOfMemory } from './out-of-memory.ts'
 import type { SageMakerSettings } from './types.ts'
-
-/** Followed by the length of the JSON part. */
-export const SAGEMAKER_BINARY_TYPE =
-  'application/vnd.sagemaker-triton.binary+json;json-header-size='
 
 /** `/models`, `/models/H` and `/models/H/invoke`. */
 const MODELS = /^\/models(?:\/([^/]+)?(\/invoke)?)?$/
@@ -24,14 +21,11 @@ export function sagemakerFront(
 ): (rest: RestHandler, admission: AdmissionOptions) => RestHandler {
   return (rest, admission) => {
     const routes = modelsRoutes(models, admission)
-    const infer = async (request: RestRequest, model: string, verb: string) =>
-      withTypedLength(
-        SAGEMAKER_BINARY_TYPE,
-        await rest({
-          ...withTypedBinary(SAGEMAKER_BINARY_TYPE, request),
-          path: `/v2/models/${model}/${verb}`,
-        }),
-      )
+    const infer = async (request: RestRequest, path: string) => {
+      const typed = withTypedBinary(SAGEMAKER_BINARY_TYPE, request)
+      return inferred(withTypedLength(SAGEMAKER_BINARY_TYPE, await rest({ ...typed, path })))
+    }
+    const invocations = `/v2/models/${settings.defaultModel}/${settings.inferenceType}`
     const onModel = async (request: RestRequest, hash: string, invoke: boolean) => {
       switch (request.method) {
         case 'GET':
@@ -40,7 +34,7 @@ export function sagemakerFront(
           if (!invoke) return hash === '' ? routes.load(request) : bare(400)
           const model = models.get(hash)
           if (model === undefined) return routes.missing(request, hash)
-          return invoked(await infer(request, model.name, 'infer'))
+          return infer(request, model.path)
         }
         case 'DELETE':
           return routes.unload(request, hash)
@@ -52,7 +46,7 @@ export function sagemakerFront(
       const { path } = request
       if (path === '/ping') return rest({ ...request, path: `/v2/health/${settings.pingMode}` })
       if (path === '/invocations') {
-        return infer(request, settings.defaultModel, settings.inferenceType)
+        return infer(request, invocations)
       }
       const [known, hash = '', action] = MODELS.exec(path) ?? []
       if (known === undefined) return bare(400)
@@ -63,8 +57,8 @@ export function sagemakerFront(
 
 const decoder = new TextDecoder()
 
-/** `reply` to an invocation of one of many models: SageMaker unloads others when memory is short. */
-function invoked(reply: RestResponse): RestResponse {
+/** `reply` with the status that says of an error that memory is short. */
+function inferred(reply: RestResponse): RestResponse {
   if (reply.status < 400) return reply
   const text = reply.body.map((part) => decoder.decode(part)).join('')
   return saysOutOfMemory(text) ? { ...reply, status: OUT_OF_MEMORY_STATUS } : reply

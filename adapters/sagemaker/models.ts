@@ -29,6 +29,11 @@ export interface SageMakerModel {
   readonly url: string
 }
 
+export interface LoadedSageMakerModel extends SageMakerModel {
+  /** Where the REST routes have its inference. */
+  readonly path: string
+}
+
 /**
  * The models of a multi-model endpoint. Operations on one of them run one after another, so that each sees what the one
  * before has done; a model is there from the end of its load to the beginning of its unload.
@@ -36,7 +41,7 @@ export interface SageMakerModel {
 export class SageMakerModels {
   readonly #options: SageMakerModelsOptions
   readonly #queue: KeyedQueue = createKeyedQueue()
-  readonly #models = new Map<string, SageMakerModel>()
+  readonly #models = new Map<string, LoadedSageMakerModel>()
   /** Archives in use, those of loads and unloads under way included. */
   readonly #urls = new Set<string>()
 
@@ -44,11 +49,11 @@ export class SageMakerModels {
     this.#options = options
   }
 
-  get(hash: string): SageMakerModel | undefined {
+  get(hash: string): LoadedSageMakerModel | undefined {
     return this.#models.get(hash)
   }
 
-  all(): Iterable<SageMakerModel> {
+  all(): Iterable<LoadedSageMakerModel> {
     return this.#models.values()
   }
 
@@ -87,7 +92,7 @@ export class SageMakerModels {
       await store.mount(name, archive)
       mounted = true
       await server.load(name, {})
-      this.#models.set(hash, { ...model, url })
+      this.#models.set(hash, { ...model, url, path: `/v2/models/${name}/infer` })
       log.info(`loaded SageMaker model '${name}' from '${url}'`)
     } catch (error) {
       if (mounted) {

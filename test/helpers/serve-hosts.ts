@@ -3,6 +3,7 @@ import { startHttp } from '../../adapters/http/node/listener.ts'
 import { nodeClock } from '../../adapters/platform/clock.ts'
 import { ArchiveStore } from '../../adapters/sagemaker/archive-store.ts'
 import { archivePlace } from '../../adapters/sagemaker/archive-url.ts'
+import { sagemakerDialect } from '../../adapters/sagemaker/dialect.ts'
 import { sagemakerFront } from '../../adapters/sagemaker/front.ts'
 import { SageMakerModels } from '../../adapters/sagemaker/models.ts'
 import type { RoomForModel, SageMakerSettings } from '../../adapters/sagemaker/types.ts'
@@ -23,6 +24,8 @@ export interface HostOptions {
   readonly settings?: Partial<SageMakerSettings>
   readonly doors?: ServeOptions['doors']
   readonly room?: RoomForModel
+  /** SageMaker's inferences go through the app, not the listener's own route. Default false. */
+  readonly viaApp?: boolean
 }
 
 export interface ServingHosts {
@@ -81,16 +84,18 @@ export async function serveHosts(options: HostOptions = {}): Promise<ServingHost
     ...options.settings,
   } as const
   const routes = { predictRoute: '/predict', healthRoute: '/health', defaultModel: 'echo' }
+  const dialect = options.viaApp === true ? undefined : sagemakerDialect(settings, models)
   const fronts = [
-    sagemakerFront(settings, models),
-    vertexFront(routes, async () => jsonReply('{}')),
+    { front: sagemakerFront(settings, models), inferRoute: dialect !== undefined, dialect },
+    { front: vertexFront(routes, async () => jsonReply('{}')), inferRoute: false },
   ]
   const listeners = await Promise.all(
-    fronts.map((front) =>
+    fronts.map(({ front, ...route }) =>
       startHttp({
         server,
         app: createApp({ server, log, limits, front, ...options.doors }),
-        inferRoute: false,
+        ...route,
+        ...options.doors,
         log,
         limits,
         address: '127.0.0.1',

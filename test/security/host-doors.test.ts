@@ -78,19 +78,25 @@ async function ask(way: Way, headers: Readonly<Record<string, string>>): Promise
   return body.toString().includes('is restricted, expecting header') ? 'restricted' : 'forbidden'
 }
 
-function behind(access: Access | undefined): void {
+function behind(access: Access | undefined, viaApp: boolean): void {
   beforeAll(async () => {
-    hosts = await serveHosts({ archives: { here: ECHO_ARCHIVE }, doors: { access } })
+    hosts = await serveHosts({ archives: { here: ECHO_ARCHIVE }, doors: { access }, viaApp })
     await hosts.models.load({ hash: 'here', name: 'here', url: '/opt/ml/models/here/model' })
   })
   afterAll(() => hosts.close())
 }
 
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` })
+/** Who answers SageMaker's inferences. */
+const ROUTES = [
+  ['listener', false],
+  ['app', true],
+] as const
 const groups = [...new Set(Object.values(CATEGORY_OF))]
 
-describe('with every API restricted', () => {
-  behind(restrictedAccess({ http: [{ apis: groups, key: 'x-door', value: 'right' }], grpc: [] }))
+describe.each(ROUTES)('with every API restricted, inferred by the %s', (_, viaApp) => {
+  const restriction = { apis: groups, key: 'x-door', value: 'right' }
+  behind(restrictedAccess({ http: [restriction], grpc: [] }), viaApp)
   test.each(WAYS)('$name answers only with the right header', async (way) => {
     expect(await ask(way, {})).toBe('restricted')
     expect(await ask(way, { 'x-door': 'wrong' })).toBe('restricted')
@@ -98,13 +104,13 @@ describe('with every API restricted', () => {
   })
 })
 
-describe('with a key file', () => {
+describe.each(ROUTES)('with a key file, inferred by the %s', (_, viaApp) => {
   const keys = testKeys([
     { id: 'owner', scopes: ['*'] },
     { id: 'other', scopes: ['metrics'] },
     { id: 'elsewhere', scopes: ['infer:elsewhere', 'read:elsewhere', 'control:elsewhere'] },
   ])
-  behind(keys.access)
+  behind(keys.access, viaApp)
   // Wrong keys in a row would be told to wait.
   beforeEach(() => keys.clock.advance(1e9))
 

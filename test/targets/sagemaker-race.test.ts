@@ -48,7 +48,7 @@ test('whatever clients load, unload and ask at once, each model is there or not,
     mkdirSync(join(folder, hash, 'model'), { recursive: true })
     cpSync(join(ROOT, 'models/iris'), join(folder, hash, 'model/iris'), { recursive: true })
   }
-  const flags = `--sagemaker-address=127.0.0.1 --sagemaker-models-folder=${folder}`
+  const flags = `--sagemaker-address=127.0.0.1 --sagemaker-models-folder=${folder} --overload-lag-ms=0`
   const env = {
     SAGEMAKER_MULTI_MODEL: 'true',
     SAGEMAKER_BIND_TO_PORT: '0',

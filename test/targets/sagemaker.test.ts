@@ -27,7 +27,7 @@ interface Endpoint extends Child {
 
 /** Runs `serve` as SageMaker does, but for the folders and the address. */
 async function endpoint(env: Record<string, string>, more = ''): Promise<Endpoint> {
-  const args = `--sagemaker-address=127.0.0.1 --sagemaker-models-folder=${models} ${more}`
+  const args = `--sagemaker-address=127.0.0.1 --sagemaker-models-folder=${models} --overload-lag-ms=0 ${more}`
   const all = { SAGEMAKER_BIND_TO_PORT: '0', SAGEMAKER_TRITON_ADDITIONAL_ARGS: args, ...env }
   const child = start([], all, SERVE)
   const [, address] = await child.line(/Started Sagemaker HTTPService at (127\.0\.0\.1:\d+)"/)

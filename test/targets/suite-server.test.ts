@@ -17,6 +17,7 @@ targetSuite(
       `--model-repository=${repository.folder}`,
       '--model-control-mode=poll',
       '--repository-poll-secs=1',
+      '--overload-lag-ms=0',
     ])
     return {
       url: server.url,

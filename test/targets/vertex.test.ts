@@ -12,7 +12,12 @@ const env = {
   AIP_HEALTH_ROUTE: '/v1/endpoints/1/deployedModels/2',
   AIP_STORAGE_URI: repository.folder,
 }
-const FLAGS = ['--vertex-ai-address=127.0.0.1', '--metrics-address=127.0.0.1', '--metrics-port=0']
+const FLAGS = [
+  '--vertex-ai-address=127.0.0.1',
+  '--metrics-address=127.0.0.1',
+  '--metrics-port=0',
+  '--overload-lag-ms=0',
+]
 
 beforeAll(buildServer)
 afterAll(async () => {

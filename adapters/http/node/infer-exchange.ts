@@ -302,7 +302,7 @@ export class InferExchange implements ResponseSink, DeferredReply, BodyRoom, Can
       const { regions } = known
       const inReply = regions === null ? answer.outputs : this.#store(regions, answer.outputs)
       const release = this.#release(answer, inReply.length === 0)
-      writeTemplate(this.#response, known, request.id, inReply, release)
+      writeTemplate(this.#response, known, request.id, inReply, release, this.#options.dialect)
       return
     }
     const model = this.#model as ServedModel
@@ -316,7 +316,8 @@ export class InferExchange implements ResponseSink, DeferredReply, BodyRoom, Can
       lease: this.#lease,
     })
     if (entry !== null) entry.template = makeTemplate(format, answer, encoded, request.id)
-    writeEncoded(this.#response, encoded, this.#release(answer, encoded.tails.length === 0))
+    const release = this.#release(answer, encoded.tails.length === 0)
+    writeEncoded(this.#response, encoded, release, this.#options.dialect)
   }
 
   /** Writes outputs to their regions; returns the others. */
@@ -356,7 +357,7 @@ export class InferExchange implements ResponseSink, DeferredReply, BodyRoom, Can
     const known = ServerError.from(error)
     if (known.cause !== undefined) this.#options.log.error(`infer: ${String(known.cause)}`)
     if (this.#response.headersSent) this.#response.destroy()
-    else writeError(this.#response, known)
+    else writeError(this.#response, known, this.#options.dialect)
   }
 }
 

@@ -20,6 +20,7 @@ import type { Tracer } from '../../../core/trace/types.ts'
 import { readBody } from './body.ts'
 import { BodyPool } from './body-pool.ts'
 import { decimal } from './decimal.ts'
+import { headerLengthOf, type InferDialect } from './infer-dialect.ts'
 import { InferExchange } from './infer-exchange.ts'
 import { InferTargets } from './infer-target.ts'
 import { writeError } from './reply.ts'
@@ -44,6 +45,8 @@ export interface InferRouteOptions {
   readonly forward?: ForwardHeaders | undefined
   /** Requests of other origins are the app's. Default false. */
   readonly cors?: boolean
+  /** What asks in its own way. Default: the REST routes. */
+  readonly dialect?: InferDialect | undefined
 }
 
 const REFUSAL: unique symbol = Symbol('refusal')
@@ -62,7 +65,7 @@ export function inferRoute(
   options: InferRouteOptions,
   sockets: Sockets,
 ): (request: IncomingMessage, response: ServerResponse) => boolean {
-  const { limits, access, tracer } = options
+  const { limits, access, tracer, dialect } = options
   const gate: Gate | undefined = options.gates?.inference
   const targets = new InferTargets()
   const { onDemand } = options.server
@@ -71,16 +74,16 @@ export function inferRoute(
 
   return (request, response) => {
     if (request.method !== 'POST') return false
-    const target = targets.find(request.url as string)
+    const url = request.url as string
+    const path = dialect === undefined ? url : dialect.path(url)
+    if (path === null) return false
+    const target = targets.find(path)
     if (target === null) return false
     // The app waits for models that are not loaded.
     if (onDemand !== undefined && !onDemand.here(target.name)) return false
     const { headers } = request
-    if (headers['content-encoding'] !== undefined || headers['accept-encoding'] !== undefined) {
-      return false
-    }
     if (options.inferStream === true && acceptsEvents(headers.accept)) return false
-    const headerLength = decimal(headers['inference-header-content-length'] as string | undefined)
+    const headerLength = headerLengthOf(headers, dialect)
     if (Number.isNaN(headerLength)) return false
     if (options.cors && headers.origin !== undefined) return false
     const connection = sockets.of(request.socket)

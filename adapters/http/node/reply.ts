@@ -4,6 +4,7 @@ import { errorBody, httpStatus } from '../../../core/protocol/rest/status.ts'
 import type { EncodedResponse } from '../../../core/protocol/rest/types.ts'
 import type { Tensor } from '../../../core/tensor.ts'
 import type { ReplyTemplate } from './header-memo.ts'
+import type { InferDialect } from './infer-dialect.ts'
 
 /** Replies up to this size are copied into one buffer, so that head and body leave in one write. */
 export const JOINED_REPLY_BYTES: number = 64 * 1024
@@ -18,11 +19,12 @@ export function writeTemplate(
   id: string,
   outputs: readonly Tensor[],
   release: (() => void) | undefined,
+  dialect?: InferDialect,
 ): void {
   const { json, tailBytes } = template
   const jsonBytes = id === '' ? json.length : json.length + id.length + 8
   const total = jsonBytes + tailBytes
-  response.writeHead(200, headOf(jsonBytes, total))
+  response.writeHead(200, headOf(jsonBytes, total, dialect))
   const joined = total <= JOINED_REPLY_BYTES
   const head = Buffer.allocUnsafe(joined ? total : jsonBytes)
   if (id === '') {
@@ -48,9 +50,12 @@ export function writeTemplate(
 }
 
 /** The fields of a reply of `total` bytes that start with `jsonBytes` bytes of JSON. */
-function headOf(jsonBytes: number, total: number): string[] {
+function headOf(jsonBytes: number, total: number, dialect: InferDialect | undefined): string[] {
   if (jsonBytes === total)
     return ['Content-Type', 'application/json', 'Content-Length', String(total)]
+  if (dialect !== undefined) {
+    return ['Content-Type', dialect.binaryType + jsonBytes, 'Content-Length', String(total)]
+  }
   return [
     'Content-Type',
     'application/octet-stream',
@@ -66,11 +71,12 @@ export function writeEncoded(
   response: ServerResponse,
   encoded: EncodedResponse,
   release: (() => void) | undefined,
+  dialect?: InferDialect,
 ): void {
   const { json, tails } = encoded
   let total = json.length
   for (const tail of tails) total += tail.length
-  response.writeHead(200, headOf(json.length, total))
+  response.writeHead(200, headOf(json.length, total, dialect))
   if (tails.length === 0) {
     response.end(json)
     release?.()
@@ -97,8 +103,13 @@ export function writeJson(response: ServerResponse, status: number, body: string
   response.end(body)
 }
 
-/** Triton's `{"error": …}` with the status of the error's code. */
-export function writeError(response: ServerResponse, error: ServerError): void {
+/** Triton's `{"error": …}` with the status of the error's code, or the one that a dialect has for it. */
+export function writeError(
+  response: ServerResponse,
+  error: ServerError,
+  dialect?: InferDialect,
+): void {
   if (error.retryAfterSecs > 0) response.setHeader('Retry-After', String(error.retryAfterSecs))
-  writeJson(response, httpStatus(error.code), errorBody(error.message))
+  const status = dialect === undefined ? httpStatus(error.code) : dialect.status(error)
+  writeJson(response, status, errorBody(error.message))
 }

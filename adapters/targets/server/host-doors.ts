@@ -8,6 +8,7 @@ import { memoryLimit } from '../../overload/memory-limit.ts'
 import type { NodePlatform } from '../../platform/node.ts'
 import type { ArchiveStore } from '../../sagemaker/archive-store.ts'
 import { archivePlace } from '../../sagemaker/archive-url.ts'
+import { sagemakerDialect } from '../../sagemaker/dialect.ts'
 import { sagemakerFront } from '../../sagemaker/front.ts'
 import { memoryRoom } from '../../sagemaker/memory-room.ts'
 import { SageMakerModels } from '../../sagemaker/models.ts'
@@ -34,7 +35,12 @@ export function sagemakerDoor(setup: {
     return { store: diskStore({ root: join(flags.modelsFolder, hash) }), folder }
   }
   const models = new SageMakerModels({ server, store, archives: { open }, clock, log, room })
-  return { address: flags.address, port: flags.port, front: sagemakerFront(flags, models) }
+  return {
+    address: flags.address,
+    port: flags.port,
+    front: sagemakerFront(flags, models),
+    dialect: sagemakerDialect(flags, models),
+  }
 }
 
 /** Memory for models, up to where requests are refused for it. */

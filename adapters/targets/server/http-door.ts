@@ -4,6 +4,7 @@ import type { SharedMemory } from '../../../core/shared-memory/types.ts'
 import type { Tracer } from '../../../core/trace/types.ts'
 import type { ServeOptions } from '../../cli/options.ts'
 import { type AppOptions, createApp } from '../../http/app.ts'
+import type { InferDialect } from '../../http/node/infer-dialect.ts'
 import { type HttpListener, startHttp } from '../../http/node/listener.ts'
 import type { NodePlatform } from '../../platform/node.ts'
 import type { Doors } from './doors.ts'
@@ -27,6 +28,8 @@ export interface HostDoor {
   readonly address: string
   readonly port: number
   readonly front: NonNullable<AppOptions['front']>
+  /** Absent = the app answers every inference. */
+  readonly dialect?: InferDialect
 }
 
 /** Opens a port for HTTP. */
@@ -41,7 +44,7 @@ export async function startHttpDoor(setup: HttpDoorOptions): Promise<HttpListene
   const rest =
     host === undefined
       ? { allowedHosts, tls: doors.httpTls?.material, inferStream: http.inferStream, corsOrigins }
-      : { inferRoute: false, corsOrigins: [] }
+      : { inferRoute: host.dialect !== undefined, dialect: host.dialect, corsOrigins: [] }
   const shared = { server, log, limits, access, gates, tracer, forward, sharedMemory }
   const listener = await startHttp({
     ...shared,
