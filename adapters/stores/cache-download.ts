@@ -15,8 +15,8 @@ export interface DownloadOptions {
   readonly into: string
   readonly request: CopyRequest
   readonly gate: Gate
-  /** Ends the names of files that are not complete; nobody else's. */
-  readonly suffix: string
+  /** Beside it, for files that are not complete. Names in it are this process's own. */
+  readonly unfinished: string
   /** Told of bytes as they come, and of those that turned out to be worth nothing as less than 0. */
   readonly progress: (bytes: number) => void
 }
@@ -28,14 +28,22 @@ export async function downloadAll(options: DownloadOptions): Promise<void> {
   const signal =
     request.signal === undefined ? abort.signal : AbortSignal.any([request.signal, abort.signal])
   const folders = new Set([into])
+  const { unfinished } = options
   for (const { at } of request.files) {
     for (let path = dirname(at); path !== '.'; path = dirname(path)) folders.add(join(into, path))
   }
-  for (const folder of folders) await mkdir(folder, { recursive: true, mode: 0o700 })
-  const jobs = request.files.map(({ at, file }) =>
+  for (const folder of [...folders, unfinished]) {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+  }
+  const jobs = request.files.map(({ at, file }, i) =>
     gate.run(async () => {
       signal.throwIfAborted()
-      await downloadOne(options, join(into, at), file, signal)
+      await downloadOne(options, {
+        unfinished: join(unfinished, `${process.pid}-${i}`),
+        path: join(into, at),
+        file,
+        signal,
+      })
     }),
   )
   let failure: { readonly error: unknown } | undefined
@@ -52,18 +60,21 @@ export async function downloadAll(options: DownloadOptions): Promise<void> {
 
 async function downloadOne(
   options: DownloadOptions,
-  path: string,
-  file: RemoteFile,
-  signal: AbortSignal,
+  one: {
+    readonly unfinished: string
+    readonly path: string
+    readonly file: RemoteFile
+    readonly signal: AbortSignal
+  },
 ): Promise<void> {
-  const { request, suffix, progress } = options
+  const { request, progress } = options
+  const { unfinished, path, file, signal } = one
   if (await isWhole(path, file.size)) {
     progress(file.size)
     return
   }
   for (let download = 1; ; download++) {
     let written = 0
-    const unfinished = path + suffix
     const target = await open(
       unfinished,
       constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW,

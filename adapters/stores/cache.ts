@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { lstat, mkdir, open, readFile, rename, utimes } from 'node:fs/promises'
+import { lstat, mkdir, open, readFile, rename, rm, utimes } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { messageOf, ServerError } from '../../core/errors.ts'
 import type { Log } from '../../core/platform.ts'
@@ -25,6 +25,8 @@ export const PARALLEL_DOWNLOADS = 8
 const LAYOUT = 'v1'
 /** The files of a copy, beside what says what it is. */
 const FILES = 'files'
+/** Beside them while they are downloaded. */
+const UNFINISHED = 'unfinished'
 
 export interface ModelCacheOptions {
   /** Where copies are kept; made when it is not there. Nobody but this user may write to it: models can be code. */
@@ -46,7 +48,6 @@ export function modelCache(options: ModelCacheOptions): LocalCopies {
   const running = new Map<string, Promise<boolean>>()
   /** How often each copy was asked for and not released. */
   const holds = new Map<string, number>()
-  let downloads = 0
 
   const room: Room = {
     folder,
@@ -82,11 +83,13 @@ export function modelCache(options: ModelCacheOptions): LocalCopies {
         into: join(partial, FILES),
         request,
         gate,
-        suffix: `.${process.pid}-${downloads++}`,
+        unfinished: join(partial, UNFINISHED),
         progress: report.progress,
       })
       await complete(folder, name, { of, bytes })
     } catch (error) {
+      // Another server that shares the folder may have been faster.
+      if (await isComplete(folder, name, request)) return true
       // What was replaced is never asked for again; anything else is gone on with.
       if (isReplaced(error)) await discard(folder, name + PARTIAL)
       throw explain(error, folder)
@@ -155,6 +158,8 @@ async function isComplete(folder: string, name: string, { files }: CopyRequest):
 /** Gives a whole download its name. */
 async function complete(folder: string, name: string, entry: CacheEntry): Promise<void> {
   const partial = join(folder, name + PARTIAL)
+  // Of a process that was killed.
+  await rm(join(partial, UNFINISHED), { recursive: true, force: true })
   const file = await open(join(partial, ENTRY_FILE), 'w', 0o600)
   try {
     await file.writeFile(`${JSON.stringify(entry)}\n`)
