@@ -122,9 +122,13 @@ describe.skipIf(skip)('a page with a server in its tab', () => {
   test('it answers only below its own path', async () => {
     const page = await open('')
     const origin = new URL(site.url).origin
-    const inside = await fetchIn(page, `${site.url}v2/health/live`)
-    const outside = await fetchIn(page, `${origin}/v2/health/live`)
-    expect([inside.status, outside.status]).toEqual([200, 404])
+    const answered = async (url: string): Promise<[number, boolean]> => {
+      const response = page.waitForResponse(url)
+      await fetchIn(page, url)
+      return [(await response).status(), (await response).fromServiceWorker()]
+    }
+    expect(await answered(`${site.url}v2/health/live`)).toEqual([200, true])
+    expect(await answered(`${origin}/v2/health/live`)).toEqual([404, false])
   })
 
   test('a form of another site gets no answer', async () => {
