@@ -40,12 +40,13 @@ export interface Room {
 export async function makeRoom(room: Room, bytes: number): Promise<void> {
   const found = await entries(room.folder)
   let taken = 0
-  for (const one of found) taken += one.bytes
+  // What is being downloaded is what room is made for.
+  for (const one of found) if (!isDownloading(room, one.name)) taken += one.bytes
   const limit = await limitOf(room, taken)
   found.sort((a, b) => a.usedMs - b.usedMs)
   for (const one of found) {
     if (taken + bytes <= limit) return
-    if (room.held(one.name)) continue
+    if (isHeld(room, one.name)) continue
     await discard(room.folder, one.name)
     taken -= one.bytes
   }
@@ -80,13 +81,17 @@ export async function discard(folder: string, name: string): Promise<void> {
   await rm(gone, { recursive: true, force: true })
 }
 
-/** What complete copies there are. Leftovers are removed on the way. */
+/** What copies there are, complete or not. Leftovers are removed on the way. */
 async function entries(folder: string): Promise<Found[]> {
   const found: Found[] = []
   for (const name of await readdir(folder)) {
     if (name.endsWith(GONE)) await rm(join(folder, name), { recursive: true, force: true })
-    else if (name.endsWith(PARTIAL)) await dropAbandoned(join(folder, name))
-    else {
+    else if (name.endsWith(PARTIAL)) {
+      const usedMs = await dropAbandoned(join(folder, name))
+      if (usedMs !== undefined) {
+        found.push({ name, of: '', bytes: await sizeBelow(join(folder, name)), usedMs })
+      }
+    } else {
       const file = join(folder, name, ENTRY_FILE)
       const entry = await readEntry(file)
       const used = await stat(file).catch(() => undefined)
@@ -98,11 +103,30 @@ async function entries(folder: string): Promise<Found[]> {
   return found
 }
 
-async function dropAbandoned(path: string): Promise<void> {
+/** Returns when a download that is not complete was gone on with; undefined where it is gone. */
+async function dropAbandoned(path: string): Promise<number | undefined> {
   const found = await stat(path).catch(() => undefined)
-  if (found !== undefined && found.mtimeMs < Date.now() - ABANDONED_MS) {
-    await rm(path, { recursive: true, force: true })
+  if (found === undefined || found.mtimeMs >= Date.now() - ABANDONED_MS) return found?.mtimeMs
+  await rm(path, { recursive: true, force: true })
+  return undefined
+}
+
+async function sizeBelow(folder: string): Promise<number> {
+  let bytes = 0
+  const below = { recursive: true, withFileTypes: true } as const
+  for (const one of await readdir(folder, below).catch(() => [])) {
+    if (!one.isFile()) continue
+    bytes += (await stat(join(one.parentPath, one.name)).catch(() => undefined))?.size ?? 0
   }
+  return bytes
+}
+
+function isDownloading(room: Room, name: string): boolean {
+  return name.endsWith(PARTIAL) && isHeld(room, name)
+}
+
+function isHeld({ held }: Room, name: string): boolean {
+  return held(name.endsWith(PARTIAL) ? name.slice(0, -PARTIAL.length) : name)
 }
 
 export async function readEntry(file: string): Promise<CacheEntry | undefined> {

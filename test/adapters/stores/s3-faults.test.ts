@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -285,7 +285,10 @@ describe.skipIf(NO_S3 !== undefined)('a model on S3', () => {
     )
     expect(await readdir(join(folder, 'v1'))).toHaveLength(1)
     expect(await text(await local(b, 'b/1/m'))).toBe(body)
-    // A model that is unloaded makes room.
+    const partial = join(folder, 'v1', `${'0'.repeat(40)}.partial`)
+    await mkdir(partial)
+    await writeFile(join(partial, 'x'), body)
+    // A model that is unloaded makes room, and so does a download that nobody goes on with.
     release?.()
     const c = await pin(store, 'c')
     await c.localise?.('c/1')
