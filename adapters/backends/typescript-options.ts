@@ -53,7 +53,7 @@ function read(
   if (!/^\d+$/.test(text) || value < least || value > most) {
     throw new ServerError(
       'INVALID_ARG',
-      `${name} must be a whole number from ${least} to ${most}, got '${text}'`,
+      `${name} must be a whole number from ${least} to ${most}, got '${text.slice(0, 80)}'`,
     )
   }
   return value

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import { ServerError } from '../../core/errors.ts'
+import { messageOf, ServerError } from '../../core/errors.ts'
 import type { Clock } from '../../core/platform.ts'
 import type { FromWorker, ToWorker } from './typescript-messages.ts'
 import { serverError } from './typescript-wire.ts'
@@ -110,7 +110,16 @@ export class ModelThread {
         this.#answer(message)
         break
       default:
-        this.#user?.message(message)
+        this.#pass(message)
+    }
+  }
+
+  /** What is not what it says it is ends the thread, not the server. */
+  #pass(message: FromWorker): void {
+    try {
+      this.#user?.message(message)
+    } catch (error) {
+      this.#lost(`it sent a message that cannot be read: ${messageOf(error)}`)
     }
   }
 

@@ -53,6 +53,7 @@ describe('a model in TypeScript that fails', () => {
   test.each([
     ['late', 'uncaught Error: too late'],
     ['null', 'uncaught null'],
+    ['forge', 'it sent a message that cannot be read'],
   ])('an error outside any request (%s) is a crash', async (word, reason) => {
     const serving = await serveModels(worker, { moody: MOODY })
     await say(serving, word)
