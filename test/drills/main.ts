@@ -11,6 +11,7 @@ import { answers } from './answers.ts'
 import { drain } from './drain.ts'
 import type { Drill, DrillContext, Figure, Profile } from './drill.ts'
 import { kept } from './drill.ts'
+import { limits } from './limits.ts'
 import { neighbours } from './neighbours.ts'
 import { overload } from './overload.ts'
 import { peers } from './peers.ts'
@@ -19,7 +20,17 @@ import { soak } from './soak.ts'
 import { storm } from './storm.ts'
 import { drillTable } from './table.ts'
 
-const DRILLS: readonly Drill[] = [reload, answers, storm, peers, neighbours, overload, drain, soak]
+const DRILLS: readonly Drill[] = [
+  reload,
+  answers,
+  storm,
+  peers,
+  neighbours,
+  limits,
+  overload,
+  drain,
+  soak,
+]
 /** Notes of one drill that are printed; a broken promise is often broken a thousand times. */
 const MAX_NOTES = 10
 
