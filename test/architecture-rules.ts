@@ -118,8 +118,10 @@ const RULES: readonly Rule[] = [
   ({ from, target: to, local }) =>
     local &&
     to.startsWith('native/') &&
-    !/^(native|adapters\/(backends|shared-memory|http\/node|http2))\//.test(from)
-      ? 'native is reached from backends, shared memory and the listener only'
+    !/^(native\/|adapters\/(backends\/|shared-memory\/|http\/node\/|http2\/|metrics\/gpu\.ts$))/.test(
+      from,
+    )
+      ? 'native is reached from backends, shared memory, the listener and GPU metrics only'
       : undefined,
   ({ from, target: to, local }) =>
     local && from.startsWith('native/') && !to.startsWith('native/')

@@ -203,6 +203,7 @@ export interface GrpcTlsFlags {
 export interface MetricsFlags {
   readonly enabled: boolean
   readonly cpu: boolean
+  readonly gpu: boolean
   readonly address: string
   /** 0 = any free port. */
   readonly port: number

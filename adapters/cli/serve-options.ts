@@ -166,6 +166,7 @@ function metricsFlags(read: FlagReader, config: ReturnType<typeof metricsConfig>
   return {
     enabled: read.boolean('allow-metrics'),
     cpu: read.boolean('allow-cpu-metrics'),
+    gpu: read.boolean('allow-gpu-metrics'),
     address: address === '' ? read.string('http-address') : address,
     port: read.number('metrics-port'),
     intervalMs: read.number('metrics-interval-ms'),

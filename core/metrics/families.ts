@@ -213,6 +213,44 @@ export const CPU_FAMILIES: Readonly<Record<CpuFamilyKey, Family>> = {
   },
 }
 
+/** Figures of each NVIDIA GPU (`--allow-gpu-metrics`). Label: `gpu_uuid`. */
+export type GpuFamilyKey =
+  | 'utilization'
+  | 'memoryTotal'
+  | 'memoryUsed'
+  | 'powerUsage'
+  | 'powerLimit'
+  | 'energy'
+
+export const GPU_FAMILIES: Readonly<Record<GpuFamilyKey, Family>> = {
+  utilization: {
+    name: 'nv_gpu_utilization',
+    type: 'gauge',
+    help: 'GPU utilization rate [0.0 - 1.0)',
+  },
+  memoryTotal: {
+    name: 'nv_gpu_memory_total_bytes',
+    type: 'gauge',
+    help: 'GPU total memory, in bytes',
+  },
+  memoryUsed: {
+    name: 'nv_gpu_memory_used_bytes',
+    type: 'gauge',
+    help: 'GPU used memory, in bytes',
+  },
+  powerUsage: { name: 'nv_gpu_power_usage', type: 'gauge', help: 'GPU power usage in watts' },
+  powerLimit: {
+    name: 'nv_gpu_power_limit',
+    type: 'gauge',
+    help: 'GPU power management limit in watts',
+  },
+  energy: {
+    name: 'nv_energy_consumption',
+    type: 'counter',
+    help: 'GPU energy consumption in joules since the server started',
+  },
+}
+
 export const DROPPED_FAMILY: Family = {
   name: 'nereid_metrics_dropped',
   type: 'gauge',

@@ -179,8 +179,8 @@ export const METRICS_GROUP: FlagGroup = {
       name: 'allow-gpu-metrics',
       type: 'boolean',
       default: 'true',
-      effect: 'accepted',
-      help: 'Include GPU metrics.',
+      effect: 'served',
+      help: 'Include metrics of NVIDIA GPUs.',
     },
     {
       name: 'allow-cpu-metrics',
@@ -210,7 +210,7 @@ export const METRICS_GROUP: FlagGroup = {
       default: '2000',
       min: 0,
       effect: 'served',
-      help: 'Shortest time over which CPU utilization is averaged, in milliseconds.',
+      help: 'Shortest time over which CPU utilization is averaged, and time between two readings of GPUs, in milliseconds.',
     },
     {
       name: 'metrics-config',

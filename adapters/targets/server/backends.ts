@@ -2,10 +2,11 @@ import { identityBackend } from '../../../core/backend/identity.ts'
 import { repeatBackend } from '../../../core/backend/repeat.ts'
 import type { Backend } from '../../../core/backend/types.ts'
 import type { FamilySamples } from '../../../core/metrics/model-series.ts'
-import type { Clock } from '../../../core/platform.ts'
+import type { Clock, Log } from '../../../core/platform.ts'
 import { neuronBackend } from '../../backends/neuron.ts'
 import { typescriptBackend } from '../../backends/typescript.ts'
 import type { ServeOptions } from '../../cli/options.ts'
+import { openGpus } from '../../metrics/gpu.ts'
 
 /** What models of this server can be run by. */
 export const BACKEND_NAMES: readonly string[] = [
@@ -20,11 +21,21 @@ export interface OpenBackends {
   readonly backends: readonly Backend[]
   /** What they tell of the devices they use. */
   families(): readonly FamilySamples[]
+  /** Stops watching the devices. Idempotent. */
+  close(): Promise<void>
 }
 
 /** Every backend; none loads its library before somebody needs it, but for counting devices. */
-export async function openBackends(options: ServeOptions, clock: Clock): Promise<OpenBackends> {
-  const onnx = await (options.onnxRuntime === 'ffi' ? ffiBackend : workerBackend)(clock)
+export async function openBackends(
+  options: ServeOptions,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+): Promise<OpenBackends> {
+  const { enabled, gpu, intervalMs } = options.metrics
+  const gpus = await openGpus({ log, intervalMs: enabled && gpu ? intervalMs : undefined })
+  const onnx =
+    options.onnxRuntime === 'ffi'
+      ? await ffiBackend(clock, gpus.indices)
+      : await workerBackend(clock)
   const libraryPath = options.backendConfig.get('neuron')?.get('library')
   const neuron = await neuronBackend({ clock, libraryPath, cpu: onnx })
   return {
@@ -35,13 +46,15 @@ export async function openBackends(options: ServeOptions, clock: Clock): Promise
       repeatBackend({ clock }),
       typescriptBackend({ clock, worker: workerFile('typescript-worker') }),
     ],
-    families: () => neuron.families(),
+    families: () => [...gpus.families(), ...neuron.families()],
+    close: () => gpus.close(),
   }
 }
 
-async function ffiBackend(clock: Clock): Promise<Backend> {
+async function ffiBackend(clock: Clock, gpus: readonly number[]): Promise<Backend> {
   const { onnxBackend } = await import('../../backends/onnx.ts')
-  return onnxBackend({ clock })
+  const { hasCuda } = await import('../../backends/onnx-cuda.ts')
+  return onnxBackend({ clock, gpus: gpus.length > 0 && hasCuda() ? gpus : [] })
 }
 
 async function workerBackend(clock: Clock): Promise<Backend> {

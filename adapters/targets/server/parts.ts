@@ -121,6 +121,7 @@ export function serverParts(setup: {
       known?.close()
       guard?.close()
       await tracing?.close()
+      await devices?.close()
       remote?.close()
     },
     createServer: async () => {
@@ -128,7 +129,7 @@ export function serverParts(setup: {
       remote = await openRepositories(repositories, options, platform)
       tracing = await openTrace(options.trace, platform)
       cache = await openCache(options.cache, platform)
-      devices = await openBackends(options, platform.clock)
+      devices = await openBackends(options, platform)
       return createServer({
         platform,
         stores: [...remote.stores, ...archiveStores],

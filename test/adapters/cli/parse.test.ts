@@ -113,6 +113,7 @@ test('without flags everything has the default that Triton gives it', () => {
     metrics: {
       enabled: true,
       cpu: true,
+      gpu: true,
       address: '0.0.0.0',
       port: 8002,
       intervalMs: 2000,
