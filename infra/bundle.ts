@@ -34,6 +34,8 @@ export interface Bundle {
   readonly shebang: boolean
   /** What runs it. Default `node`. In bundles for browsers, imports of `.wasm` files are their URLs. */
   readonly platform?: 'node' | 'browser'
+  /** Which of a package's files goes in where it names several, best first. Default: esbuild's for the platform. */
+  readonly mainFields?: readonly string[]
 }
 
 /** What came out of one target's build. */
@@ -72,6 +74,7 @@ export async function bundleTarget(options: {
       absWorkingDir: options.root,
       bundle: true,
       ...(bundle.platform === 'browser' ? BROWSER : NODE),
+      ...(bundle.mainFields === undefined ? {} : { mainFields: [...bundle.mainFields] }),
       format: bundle.format,
       splitting: bundle.format === 'esm',
       entryPoints: Object.fromEntries(

@@ -49,7 +49,8 @@ export function createSequenceStates(
           name: inputs[i] as string,
           datatype,
           shape,
-          data: data.slice(),
+          // A copy: `slice` of Node’s buffers is none.
+          data: new Uint8Array(data),
         })),
       )
     },

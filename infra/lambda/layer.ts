@@ -45,12 +45,15 @@ function koffiFolder(root: string, name: string): string {
   const folder = join(cache, 'package')
   if (existsSync(join(folder, 'package.json'))) return folder
   mkdirSync(cache, { recursive: true })
-  const options = { cwd: cache, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] } as const
-  const file = execFileSync('npm', ['pack', '--silent', `${name}@${version}`], options).trim()
+  const file = execFileSync('npm', ['pack', '--silent', `${name}@${version}`], {
+    cwd: cache,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  }).trim()
   const digest = createHash('sha512')
     .update(readFileSync(join(cache, file)))
     .digest('base64')
   if (`sha512-${digest}` !== integrity) throw new Error(`${file} is not what the lock file names`)
-  execFileSync('tar', ['-xzf', file], options)
+  execFileSync('tar', ['-xzf', file], { cwd: cache })
   return folder
 }

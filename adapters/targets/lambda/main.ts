@@ -22,19 +22,29 @@ const { log } = platform
 for (const warning of warnings) log.warning(warning)
 
 const opened = openFunction({ options, platform, env })
+let initEnded = false
 const loaded = opened.then(
   () => log.info(`serving Triton ${TRITON_VERSION}'s protocol after ${initMs()} ms`),
   (error: unknown) => {
     log.error(`creating server: ${error instanceof Error ? error.message : String(error)}`)
+    // Lambda keeps a process that fails its requests; one that ends is started again.
+    if (initEnded) process.exit(1)
     throw error
   },
 )
+const metrics = opened.then(
+  (server) => server.metrics,
+  () => undefined,
+)
+const rest = opened.then((server) => server.rest)
+// Heard of as a failed init; requests hear of it as well.
+rest.catch(() => undefined)
 
 const handlers: LambdaHandlerOptions = {
-  rest: opened.then(({ rest }) => rest),
+  rest,
   limits: functionLimits(options),
   pathPrefix: env['NEREID_PATH_PREFIX'] ?? '',
-  answered: () => void opened.then(({ metrics }) => metrics.tick()),
+  answered: () => void metrics.then((lines) => lines?.tick()),
 }
 
 /** For API Gateway, load balancers, and function URLs that answer with whole answers. */
@@ -44,10 +54,11 @@ export const stream: unknown =
   typeof awslambda === 'undefined' ? undefined : streamingHandler(handlers, awslambda)
 
 // Sent before the end only where the function has an extension.
-process.once('SIGTERM', () => void opened.then(({ metrics }) => metrics.flush()))
+process.once('SIGTERM', () => void metrics.then((lines) => lines?.flush()))
 
 // A rejection is told to Lambda as a failed init.
 await Promise.race([loaded, new Promise((resolve) => setTimeout(resolve, INIT_WAIT_MS).unref())])
+initEnded = true
 
 function initMs(): string {
   return performance.now().toFixed(0)

@@ -25,8 +25,8 @@ export function writeTensorData(writer: JsonWriter, tensor: Tensor, list = true)
       `Failed to write 'data' field: output tensor shape does not match size of output for '${name}'`,
     )
   }
-  // Views may start anywhere; typed arrays want their own alignment.
-  const data = tensor.data.byteOffset % size === 0 ? tensor.data : tensor.data.slice()
+  // Views may start anywhere; typed arrays want their own alignment. Not `slice`: that of Node's buffers does not copy.
+  const data = tensor.data.byteOffset % size === 0 ? tensor.data : new Uint8Array(tensor.data)
   const numbers = numbersText(tensor, data, count)
   writer.text(list ? `[${numbers}]` : numbers)
 }
