@@ -16,6 +16,9 @@ import type { CoreFigures } from './neuron-cores.ts'
 import { neuronError } from './neuron-error.ts'
 import { shapesText } from './neuron-program.ts'
 
+/** How long an instance on a core that failed for good keeps a batch before it refuses it: else it would be the fastest. */
+const REFUSAL_NS = 1e9
+
 export interface NeuronInstanceOptions {
   readonly runtime: NeuronRuntime
   readonly clock: Clock
@@ -54,6 +57,8 @@ export class NeuronInstance implements Instance {
   #running: Running | null = null
   #stopped = false
   #broken = false
+  /** Refuses the batch that came after the core had failed. */
+  #refuse: (() => void) | null = null
   #startedNs = 0
   #idle: (() => void) | null = null
   #closing: Promise<void> | null = null
@@ -72,9 +77,13 @@ export class NeuronInstance implements Instance {
   }
 
   execute(batch: Batch, marks: ExecutionMarks, done: BatchDone): void {
-    if (this.#closing !== null || this.#running !== null) {
+    if (this.#closing !== null || this.#running !== null || this.#refuse !== null) {
       const state = this.#closing !== null ? 'closed' : 'busy'
       done(new ServerError('INTERNAL', `the model instance is ${state}`))
+      return
+    }
+    if (this.#broken) {
+      this.#keep(done)
       return
     }
     let binding: NeuronBinding
@@ -93,6 +102,7 @@ export class NeuronInstance implements Instance {
 
   terminate(): void {
     this.#stopped = true
+    this.#refuse?.()
   }
 
   close(): Promise<void> {
@@ -101,12 +111,24 @@ export class NeuronInstance implements Instance {
   }
 
   async #close(): Promise<void> {
+    this.#refuse?.()
     if (this.#running !== null) {
       await new Promise<void>((resolve) => {
         this.#idle = resolve
       })
     }
     for (const binding of this.#bindings) await binding.close()
+  }
+
+  #keep(done: BatchDone): void {
+    const refuse = (): void => {
+      if (this.#refuse !== refuse) return
+      this.#refuse = null
+      stop()
+      done(new ServerError('UNAVAILABLE', `the NeuronCore of instance '${this.#name}' has failed`))
+    }
+    this.#refuse = refuse
+    const stop = this.#clock.after(REFUSAL_NS, refuse)
   }
 
   #bindingFor(batch: Batch): NeuronBinding {

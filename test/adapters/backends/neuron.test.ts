@@ -5,15 +5,8 @@ import { type NeuronBackend, neuronBackend } from '../../../adapters/backends/ne
 import { onnxBackend } from '../../../adapters/backends/onnx.ts'
 import type { BackendModel, Placement } from '../../../core/backend/types.ts'
 import type { ModelConfig } from '../../../core/config/types.ts'
-import type { Datatype, Tensor } from '../../../core/tensor.ts'
-import {
-  backendContract,
-  execute,
-  floats,
-  floatsOf,
-  outputOf,
-  requestOf,
-} from '../../contract/backend.ts'
+import type { Tensor } from '../../../core/tensor.ts'
+import { execute, floats, floatsOf, outputOf, requestOf } from '../../contract/backend.ts'
 import { compileStandIn, FORMER, NO_STANDIN, neff } from '../../native/neuron/standin.ts'
 import { identityFiles, MAX_BATCH, neuronSource } from './neuron-fixtures.ts'
 import { FIXTURES, realClock } from './onnx-fixtures.ts'
@@ -21,77 +14,6 @@ import { FIXTURES, realClock } from './onnx-fixtures.ts'
 if (NO_STANDIN !== undefined) console.info(`neuron backend: skipped, ${NO_STANDIN}`)
 const standIn = NO_STANDIN === undefined ? compileStandIn() : undefined
 afterAll(() => standIn?.remove())
-
-/** Sizes that the contract asks for. */
-const COLUMNS = [2, 3, 30_000, 40_000]
-const NOT_ON_NEURON: Datatype[] = ['BOOL', 'FP64', 'BYTES']
-
-const contractBackend =
-  standIn && (await neuronBackend({ clock: realClock, libraryPath: standIn.path }))
-if (contractBackend !== undefined) {
-  // The contract places its instances on a CPU; here a core is what it means.
-  const placed: Placement = { name: 'test_0', kind: 'KIND_GPU', device: 0 }
-  backendContract({
-    name: 'neuron',
-    create: () => ({
-      ...contractBackend,
-      load: async (source, signal) => {
-        const model = await contractBackend.load(source, signal)
-        return {
-          ...(model.io === undefined ? {} : { io: model.io }),
-          instance: (_, config) => model.instance(placed, config),
-          close: () => model.close(),
-        }
-      },
-    }),
-    models: {
-      identity: (datatype) =>
-        neuronSource(
-          identityFiles(
-            datatype,
-            COLUMNS.map((columns) => [MAX_BATCH, columns]),
-          ),
-        ),
-      addSub: neuronSource({
-        'model.neff': neff({
-          op: 'addsub',
-          inputs: [
-            ['A', 'FP32', [MAX_BATCH, 4]],
-            ['B', 'FP32', [MAX_BATCH, 4]],
-          ],
-          outputs: [
-            ['SUM', 'FP32', [MAX_BATCH, 4]],
-            ['DIFF', 'FP32', [MAX_BATCH, 4]],
-          ],
-        }),
-      }),
-      broken: [
-        { source: neuronSource({}), message: /^unable to find 'memory\/model\.neff' for model/ },
-        { source: neuronSource({ 'model.neff': new Uint8Array(0) }), message: /is empty$/ },
-        {
-          source: neuronSource({ 'model.neff': new TextEncoder().encode('text') }),
-          message: /^neuron runtime: nrt_load of 4 bytes on core \d failed: 2 \(NRT_INVALID\)$/,
-        },
-        {
-          source: neuronSource({ 'model.neff': new TextEncoder().encode('NEFFSTANDIN 9') }),
-          message: /10 \(NRT_UNSUPPORTED_NEFF_VERSION\)$/,
-        },
-        {
-          source: neuronSource(identityFiles('FP32', [[4, 2]])),
-          message: /^model 'm' has max_batch_size 8, but was compiled for batches of 4$/,
-        },
-        {
-          source: neuronSource(identityFiles('FP64', [[8, 2]])),
-          message: /^tensor 'X' of model 'm' has the Neuron datatype 13, 128 bytes for \[8,2\]/,
-        },
-      ],
-    },
-    unsupported: Object.fromEntries(
-      NOT_ON_NEURON.map((datatype) => [datatype, 'no datatype of a NEFF']),
-    ),
-    exceptions: { noElements: 'no NEFF has a shape without elements' },
-  })
-}
 
 describe.skipIf(standIn === undefined)('neuron backend', () => {
   const backends: NeuronBackend[] = []
@@ -339,6 +261,31 @@ describe.skipIf(standIn === undefined)('neuron backend', () => {
       expect(instance.ready).toBe(ready)
     }
     expect(figures(backend, 'failures_total')[0]).toEqual(['0', 3])
+  })
+
+  test('what comes to a core that has failed waits before it is refused, and not for a close', async () => {
+    const backend = await open()
+    const file = neff({
+      op: 'fail 1202',
+      inputs: [['X', 'FP32', [8, 2]]],
+      outputs: [['Y', 'FP32', [8, 2]]],
+    })
+    const instance = await (await load(backend, { 'model.neff': file })).instance(on(0), config)
+    const ask = () => execute(instance, [requestOf([x(1, [1, 2])])])
+    await ask()
+    const refused = { code: 'UNAVAILABLE', message: "the NeuronCore of instance 'g_0' has failed" }
+    let answered = false
+    const second = ask().finally(() => {
+      answered = true
+    })
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(answered).toBe(false)
+    expect(await second).toMatchObject(refused)
+    const last = ask()
+    await instance.close()
+    expect(await last).toMatchObject(refused)
+    // The device saw the first one only.
+    expect(figures(backend, 'executions_total')[0]).toEqual(['0', 1])
   })
 
   test('what is stopped before it runs on the device does not run there', async () => {
