@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -27,6 +27,13 @@ if (skip)
 /** Where the screenshot of a run goes. */
 const PICTURES = join(ROOT, '.cache/browser')
 let browser: Browser
+
+/** What the build wrote about itself. */
+function builtSize(): string {
+  const { report } = JSON.parse(readFileSync(join(ROOT, 'dist/browser/.built-from'), 'utf8'))
+  const { bytes, gzip, folderBytes } = report
+  return `${bytes} bytes of scripts (gzip ${gzip}), ${folderBytes} with WebAssembly and models`
+}
 
 beforeAll(async () => {
   if (skip) return
@@ -62,7 +69,7 @@ for (const provider of ['wasm', 'webgpu']) {
           site.repository.addWine()
           site.writeManifest()
         },
-        about: () => version,
+        about: () => `${version}, ${builtSize()}`,
       },
     )
   })
@@ -171,6 +178,19 @@ describe.skipIf(skip)('a page with a server in its tab', () => {
       expect.stringMatching(/^ort-wasm-simd-threaded\.asyncify-\w{8}\.wasm$/),
       'page.css',
       'page.mjs',
+    ])
+  })
+
+  test('models come from the repository alone, not with a request', async () => {
+    const page = await open('')
+    const file = { 'file:1/model.onnx': '', config: '{}' }
+    const answer = await fetchIn(page, `${site.url}v2/repository/models/mine/load`, {
+      method: 'POST',
+      body: JSON.stringify({ parameters: file }),
+    })
+    expect([answer.status, await answer.json()]).toEqual([
+      503,
+      { error: expect.stringMatching(/explicit model load \/ unload is not allowed/) },
     ])
   })
 
