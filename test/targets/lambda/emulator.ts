@@ -10,7 +10,8 @@ import { eventOf, type Front, responseOf, responseOfStream } from './events.ts'
 const CACHE = join(ROOT, '.cache/lambda')
 const MACHINE = process.arch === 'arm64' ? 'arm64' : 'x86_64'
 const EMULATOR = join(CACHE, `aws-lambda-rie-${MACHINE}`)
-const CLIENT = join(CACHE, 'ric/node_modules/aws-lambda-ric')
+/** AWS' runtime client for Node. */
+export const CLIENT: string = join(CACHE, 'ric/node_modules/aws-lambda-ric')
 
 /** Why tests in Lambda's emulator are skipped; undefined = they run. */
 export const NO_EMULATOR: string | undefined =
