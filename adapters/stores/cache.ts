@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { lstat, mkdir, open, readFile, rename, rm, utimes } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { open, readFile, rename, rm, utimes } from 'node:fs/promises'
+import { join } from 'node:path'
 import { messageOf, ServerError } from '../../core/errors.ts'
 import type { Log } from '../../core/platform.ts'
 import { createGate } from '../../core/repository/gate.ts'
@@ -17,12 +17,11 @@ import {
   type Room,
   readEntry,
 } from './cache-room.ts'
+import { copiesBelow, makePrivate } from './private-folder.ts'
 import type { CopyRequest, LocalCopies } from './remote-types.ts'
 
 /** Files that are downloaded at the same time, all models together. */
 export const PARALLEL_DOWNLOADS = 8
-/** Changes when what lies in the folder means something else. */
-const LAYOUT = 'v1'
 /** The files of a copy, beside what says what it is. */
 const FILES = 'files'
 /** Beside them while they are downloaded. */
@@ -42,7 +41,7 @@ export interface ModelCacheOptions {
  */
 export function modelCache(options: ModelCacheOptions): LocalCopies {
   const { maxBytes, log } = options
-  const folder = join(resolve(options.folder), LAYOUT)
+  const folder = copiesBelow(options.folder)
   const gate = createGate(PARALLEL_DOWNLOADS)
   /** What is copied now, by name. */
   const running = new Map<string, Promise<boolean>>()
@@ -69,7 +68,7 @@ export function modelCache(options: ModelCacheOptions): LocalCopies {
 
   /** Resolves to whether something had to be downloaded for it. */
   async function make(name: string, request: CopyRequest): Promise<boolean> {
-    await prepare(folder)
+    await makePrivate(folder)
     if (await isComplete(folder, name, request)) return false
     await discard(folder, name)
     const of = `${request.from.root} ${request.path}`
@@ -125,23 +124,6 @@ function nameOf({ from, path, files }: CopyRequest): string {
   const lines = files.map(({ at, file }) => JSON.stringify([at, file.size, file.tag])).sort()
   const text = [from.root, path, ...lines].join('\n')
   return createHash('sha256').update(text).digest('hex').slice(0, 40)
-}
-
-/** Makes the folder, and refuses one in which others could put models: /tmp is everybody's. */
-async function prepare(folder: string): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-    const { uid, mode } = await lstat(folder)
-    if (uid !== process.getuid?.() || (mode & 0o022) !== 0) {
-      throw new Error('it belongs to, or can be written by, another user')
-    }
-  } catch (error) {
-    throw new ServerError(
-      'INVALID_ARG',
-      `cannot keep copies of models in '${folder}': ${messageOf(error)}; name another folder with --repository-cache-directory`,
-      { cause: error },
-    )
-  }
 }
 
 async function isComplete(folder: string, name: string, { files }: CopyRequest): Promise<boolean> {

@@ -38,12 +38,14 @@ export async function openStores(options: OpenStoresOptions): Promise<OpenStores
       stores.push(diskStore({ root }))
       continue
     }
-    const files = await remoteFiles(scheme, root, options)
-    open.push(files)
     const { remoteStore } = await import('./remote.ts')
     const { modelCache } = await import('./cache.ts')
+    const { keptFiles } = await import('./kept-files.ts')
     const { cacheBytes: maxBytes, log } = options
-    copies ??= modelCache({ folder: cacheFolder(options), maxBytes, log })
+    const folder = cacheFolder(options)
+    const files = keptFiles({ files: await remoteFiles(scheme, root, options), folder, log })
+    open.push(files)
+    copies ??= modelCache({ folder, maxBytes, log })
     stores.push(remoteStore({ files, local: copies }))
   }
   return {

@@ -84,6 +84,26 @@ describe.skipIf(NO_S3 !== undefined)('S3 that goes away', () => {
     expect((await server.ended).code).toBe(0)
   })
 
+  test('before a server starts leaves it with what it had, until S3 is back', async () => {
+    await upload('digits', 'offline')
+    const args = [...flags('offline'), '--model-control-mode=poll', '--repository-poll-secs=1']
+    const first = await serve(args, s3.env)
+    first.process.kill('SIGTERM')
+    await first.ended
+    proxy.refuse(true)
+    const server = await serve(args, s3.env)
+    expect(server.log()).toMatch(
+      /cannot read .*; going on with what it had when it was reached last/,
+    )
+    expect(await ready(server, 'digits')).toBe(200)
+    await upload('iris', 'offline')
+    proxy.refuse(false)
+    await server.line(/successfully loaded 'iris'/)
+    expect(await ready(server, 'digits')).toBe(200)
+    server.process.kill('SIGTERM')
+    expect((await server.ended).code).toBe(0)
+  })
+
   test('or a server that is killed in the middle of a download leaves nothing that a later one would take for whole', async () => {
     await s3.put('killed/iris/1/weights.bin', new Uint8Array(PAYLOAD).fill(7))
     await upload('iris', 'killed')
