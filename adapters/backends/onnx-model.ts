@@ -14,6 +14,7 @@ import type { OnnxRuntime } from '../../native/onnxruntime/runtime.ts'
 import type { Session } from '../../native/onnxruntime/session.ts'
 import { onnxError } from './onnx-error.ts'
 import type { OnnxFile } from './onnx-file.ts'
+import { checkGpuLimit, type GpuLimit } from './onnx-gpu-limit.ts'
 import { OnnxInstance } from './onnx-instance.ts'
 import { sessionSettings } from './onnx-options.ts'
 import type { InlineMode } from './onnx-pace.ts'
@@ -31,6 +32,7 @@ export interface OnnxModelOptions {
   /** Runs one after the other what must not overlap in this process. */
   readonly serially: <T>(run: () => Promise<T>) => Promise<T>
   readonly signal?: AbortSignal | undefined
+  readonly gpuLimit?: GpuLimit | undefined
 }
 
 /** Which session an instance runs on: CPU instances share one, a GPU instance has its own. */
@@ -140,7 +142,8 @@ class OnnxModel implements BackendModel {
   }
 
   async #session(placement: Placement, config: ModelConfig): Promise<Session> {
-    const { ort, env, source, file, signal, serially } = this.#options
+    const { ort, env, source, file, signal, serially, gpuLimit } = this.#options
+    checkGpuLimit(placement, gpuLimit)
     const settings = {
       ...sessionSettings(config, env.globalThreads),
       providers: providersFor({

@@ -5,6 +5,7 @@ import type { Env } from '../../native/onnxruntime/env.ts'
 import type { OnnxRuntime } from '../../native/onnxruntime/runtime.ts'
 import { onnxError } from './onnx-error.ts'
 import { findOnnxFile } from './onnx-file.ts'
+import type { GpuLimit } from './onnx-gpu-limit.ts'
 import { openOnnxModel } from './onnx-model.ts'
 import { globalThreads } from './onnx-options.ts'
 import type { InlineMode } from './onnx-pace.ts'
@@ -17,6 +18,8 @@ export interface OnnxBackendOptions {
   readonly inline?: InlineMode | undefined
   /** GPUs that KIND_AUTO and KIND_GPU groups without a list may use. Default none. */
   readonly gpus?: readonly number[] | undefined
+  /** How full a GPU may be when a model is loaded. Default: as full as it is. */
+  readonly gpuLimit?: GpuLimit | undefined
 }
 
 /** Instances of a CPU group whose config names no count, as Triton's backend has them. */
@@ -50,8 +53,8 @@ export function onnxBackend(options: OnnxBackendOptions): Backend {
       const ort = await loaded
       // The pool is shared by all sessions, so the first model that loads creates it; settings are the same for all.
       env ??= openEnv(ort, source)
-      const { clock, inline = 'auto' } = options
-      return openOnnxModel({ ort, env, source, file, clock, inline, serially, signal })
+      const { clock, inline = 'auto', gpuLimit } = options
+      return openOnnxModel({ ort, env, source, file, clock, inline, serially, signal, gpuLimit })
     },
     async close() {
       // Sessions are closed by now: models close before their backend.

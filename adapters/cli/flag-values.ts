@@ -173,3 +173,15 @@ export function checkPattern(text: string): void {
     throw new FlagError(error instanceof Error ? error.message : String(error))
   }
 }
+
+/** `<device>:<fraction>` of `--model-load-gpu-limit`. */
+export function gpuLoadLimit(text: string): readonly [device: number, fraction: number] {
+  checkPair(text)
+  const [device = Number.NaN, fraction = Number.NaN] = text.split(':').map(Number)
+  if (!Number.isInteger(device) || device < 0 || !(fraction >= 0 && fraction <= 1)) {
+    throw new FlagError(
+      `--model-load-gpu-limit takes a GPU and a fraction from 0.0 to 1.0. Got ${text}`,
+    )
+  }
+  return [device, fraction]
+}

@@ -26,6 +26,8 @@ export interface ServeOptions {
   /** Backend → setting → value; '' = all backends. */
   readonly backendConfig: ReadonlyMap<string, ReadonlyMap<string, string>>
   readonly onnxRuntime: 'ffi' | 'node'
+  /** GPU → fraction of its memory above which no model is loaded on it. */
+  readonly gpuLoadLimits: ReadonlyMap<number, number>
   /** undefined = off. */
   readonly rateLimit: { readonly resources: readonly RateResource[] } | undefined
   /** undefined = models are loaded as the control mode says. */

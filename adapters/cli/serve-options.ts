@@ -3,7 +3,7 @@ import { cacheFlags } from './cache-options.ts'
 import { checkSafePorts, sagemakerFlags, vertexFlags } from './cloud-options.ts'
 import { type FlagReader, reader } from './flag-reader.ts'
 import { FlagError, type FlagValues } from './flag-types.ts'
-import { backendSetting, parseRestrictions, rateResource } from './flag-values.ts'
+import { backendSetting, gpuLoadLimit, parseRestrictions, rateResource } from './flag-values.ts'
 import { grpcFlags } from './grpc-options.ts'
 import { metricsConfig } from './metrics-config.ts'
 import type { HttpFlags, MetricsFlags, OverloadFlags, ServeOptions } from './options.ts'
@@ -82,6 +82,7 @@ export function serveOptions(
     modelLoadRetryCount: read.number('model-load-retry-count'),
     backendConfig: backendConfig(read.list('backend-config')),
     onnxRuntime: read.string('onnx-runtime') === 'node' ? 'node' : 'ffi',
+    gpuLoadLimits: new Map(read.list('model-load-gpu-limit').map(gpuLoadLimit)),
     rateLimit:
       read.string('rate-limit') === 'execution_count'
         ? { resources: read.list('rate-limit-resource').map(rateResource) }

@@ -1,9 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, expect, test } from 'vitest'
 import { compileNvml } from '../native/nvml/standin.ts'
-import { serve, stopAll } from './child.ts'
+import { ROOT, serve, stopAll } from './child.ts'
 
 const nvml = compileNvml()
 const folder = mkdtempSync(join(tmpdir(), 'gpu-metrics-'))
@@ -66,6 +66,22 @@ test.skipIf(nvml === undefined)(
     expect(await scrape(metricsUrl)).not.toContain('nv_gpu')
   },
 )
+
+test.skipIf(nvml === undefined)('no model is loaded on a GPU that is too full', async () => {
+  const models = join(folder, 'models')
+  cpSync(join(ROOT, 'models/digits'), join(models, 'digits'), { recursive: true })
+  const config = join(models, 'digits/config.pbtxt')
+  writeFileSync(config, readFileSync(config, 'utf8').replace('KIND_CPU', 'KIND_GPU gpus: [ 0 ]'))
+  const flags = [`--model-repository=${models}`, '--exit-on-error=false']
+  // A quarter of it is used.
+  const full = await serve([...flags, '--model-load-gpu-limit=0:0.2'], environment())
+  expect(full.log()).toContain(
+    "can not create model 'digits_0': memory limit set for GPU 0 has exceeded, model loading is rejected.",
+  )
+  const room = await serve([...flags, '--model-load-gpu-limit=0:0.3'], environment())
+  expect(room.log()).toMatch(/failed to load 'digits'/)
+  expect(room.log()).not.toContain('memory limit')
+})
 
 test('without a driver there are no such metrics and nothing is said', async () => {
   const { metricsUrl, log } = await serve([], { LD_LIBRARY_PATH: '/nowhere' })

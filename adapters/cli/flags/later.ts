@@ -1,5 +1,5 @@
 import type { Flag, FlagGroup } from '../flag-types.ts'
-import { checkPair, hostPolicySetting } from '../flag-values.ts'
+import { checkPair, gpuLoadLimit, hostPolicySetting } from '../flag-values.ts'
 import { RESPONSE_CACHE_BYTE_SIZE } from './cache.ts'
 import { OLD_TRACE_FLAGS } from './trace.ts'
 
@@ -45,11 +45,15 @@ const MEMORY: FlagGroup = {
       repeatable: true,
       check: (value) => void hostPolicySetting(value),
     }),
-    string('model-load-gpu-limit', 'Fraction of GPU memory that loads may use.', {
+    {
+      name: 'model-load-gpu-limit',
+      type: 'string',
       value: '<device_id>:<fraction>',
       repeatable: true,
-      check: checkPair,
-    }),
+      effect: 'served',
+      check: (value) => void gpuLoadLimit(value),
+      help: 'No model is loaded on this GPU while more than this fraction of its memory is used.',
+    },
   ],
 }
 

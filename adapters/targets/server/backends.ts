@@ -6,7 +6,7 @@ import type { Clock, Log } from '../../../core/platform.ts'
 import { neuronBackend } from '../../backends/neuron.ts'
 import { typescriptBackend } from '../../backends/typescript.ts'
 import type { ServeOptions } from '../../cli/options.ts'
-import { openGpus } from '../../metrics/gpu.ts'
+import { type Gpus, openGpus } from '../../metrics/gpu.ts'
 
 /** What models of this server can be run by. */
 export const BACKEND_NAMES: readonly string[] = [
@@ -34,7 +34,7 @@ export async function openBackends(
   const gpus = await openGpus({ log, intervalMs: enabled && gpu ? intervalMs : undefined })
   const onnx =
     options.onnxRuntime === 'ffi'
-      ? await ffiBackend(clock, gpus.indices)
+      ? await ffiBackend(clock, gpus, options.gpuLoadLimits)
       : await workerBackend(clock)
   const libraryPath = options.backendConfig.get('neuron')?.get('library')
   const neuron = await neuronBackend({ clock, libraryPath, cpu: onnx })
@@ -51,10 +51,15 @@ export async function openBackends(
   }
 }
 
-async function ffiBackend(clock: Clock, gpus: readonly number[]): Promise<Backend> {
+async function ffiBackend(
+  clock: Clock,
+  { indices, memory }: Gpus,
+  fractions: ReadonlyMap<number, number>,
+): Promise<Backend> {
   const { onnxBackend } = await import('../../backends/onnx.ts')
   const { hasCuda } = await import('../../backends/onnx-cuda.ts')
-  return onnxBackend({ clock, gpus: gpus.length > 0 && hasCuda() ? gpus : [] })
+  const gpus = indices.length > 0 && hasCuda() ? indices : []
+  return onnxBackend({ clock, gpus, gpuLimit: { fractions, memory } })
 }
 
 async function workerBackend(clock: Clock): Promise<Backend> {

@@ -64,6 +64,7 @@ test('without flags everything has the default that Triton gives it', () => {
     modelLoadRetryCount: 0,
     backendConfig: new Map(),
     onnxRuntime: 'ffi',
+    gpuLoadLimits: new Map(),
     rateLimit: undefined,
     cache: undefined,
     // Its own defaults are in the tests of --trace-config.
@@ -278,11 +279,18 @@ test('a command line for services of later releases starts and names what has no
     '--pinned-memory-pool-byte-size=0',
     '--cuda-memory-pool-byte-size=0:1024',
     '--host-policy=gpu_0,numa-node=0',
-    '--model-load-gpu-limit=0:0.5',
     '--min-supported-compute-capability=7.5',
   ])
-  expect(warnings).toHaveLength(5)
+  expect(warnings).toHaveLength(4)
   expect(warnings).toContain('--host-policy is accepted and has no effect yet')
+})
+
+test('each GPU can have its limit', () => {
+  const { options } = served(['--model-load-gpu-limit=0:0.5', '--model-load-gpu-limit=1:0.75'])
+  expect([...options.gpuLoadLimits]).toEqual([
+    [0, 0.5],
+    [1, 0.75],
+  ])
 })
 
 test('what is switched off is not warned about', () => {
@@ -297,6 +305,10 @@ describe('a command line that cannot be served is refused with the reason', () =
     ],
     [['--http-prt', '1'], "unknown option '--http-prt'\n(Did you mean --http-port?)"],
     [['--http-port'], "option '--http-port <value>' argument missing"],
+    [
+      ['--model-load-gpu-limit=0:2'],
+      'Bad option: "--model-load-gpu-limit".\n--model-load-gpu-limit takes a GPU and a fraction from 0.0 to 1.0. Got 0:2',
+    ],
     [['stray'], 'Unexpected argument: stray'],
     [['--http-port=abc'], 'Bad option: "--http-port".\nInvalid option value. Got abc'],
     [['--http-port=1.5'], 'Bad option: "--http-port".\nInvalid option value. Got 1.5'],
