@@ -32,6 +32,8 @@ export class Execution {
   readonly #options: ExecutionOptions
   /** The batch's requests: its record may be used again before a late answer comes. */
   readonly #requests: readonly InferRequest[]
+  /** By request: credits that wait until its client takes answers again. */
+  readonly #owed: number[] = []
   #sent = false
   #ended = false
 
@@ -122,11 +124,18 @@ export class Execution {
     }
     // A client that is slow is not the model's fault.
     this.patience.pause()
-    const before = request.onWritable
-    request.onWritable = () => {
-      before?.()
-      this.patience.resume()
-      thread.post({ kind: 'credit', run, index })
+    this.#owed[index] = (this.#owed[index] ?? 0) + 1
+    if (this.#owed[index] === 1) request.onWritable = () => this.#resume(index, thread)
+  }
+
+  /** May be called for nothing. */
+  #resume(index: number, thread: ModelThread): void {
+    const owed = this.#owed[index] ?? 0
+    if (owed === 0) return
+    this.#owed[index] = 0
+    this.patience.resume()
+    for (let i = 0; i < owed; i++) {
+      thread.post({ kind: 'credit', run: this.#options.run, index })
     }
   }
 }

@@ -74,6 +74,20 @@ describe('a model in TypeScript that yields its answers', () => {
     expect(seen(asked)).toEqual(Array.from({ length: 500 }, (_, i) => i))
   })
 
+  test('however often a client stops and goes on, no more is on its way to it', async () => {
+    const serving = await serveModels(worker, { counter: COUNTER })
+    const asked = counting(serving, ENDLESS, () => true)
+    for (let taken = 0; taken < 20 * MAX_UNTAKEN; taken += MAX_UNTAKEN) {
+      await until(() => asked.answers.length >= taken + MAX_UNTAKEN)
+      for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve))
+      expect(asked.answers.length - taken).toBe(MAX_UNTAKEN)
+      // As front ends do: what is to be called stays.
+      asked.request.onWritable?.()
+    }
+    asked.request.cancel()
+    await asked.done
+  })
+
   test('a generator without the setting in the config is told about it', async () => {
     const plain = COUNTER.replace(/model_transaction_policy.*/, '')
     const serving = await serveModels(worker, { counter: plain })
