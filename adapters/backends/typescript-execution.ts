@@ -34,12 +34,18 @@ export class Execution {
   readonly #requests: readonly InferRequest[]
   /** By request: credits that wait until its client takes answers again. */
   readonly #owed: number[] = []
+  /** By request: whether it has its last answer. */
+  readonly #final: boolean[] = []
+  /** Requests without a last answer, and those of them that are owed credits. */
+  #open: number
+  #slow = 0
   #sent = false
   #ended = false
 
   constructor(options: ExecutionOptions) {
     this.#options = options
     this.#requests = [...options.batch.requests]
+    this.#open = this.#requests.length
     this.patience = new Patience(options.clock)
   }
 
@@ -81,9 +87,10 @@ export class Execution {
       return
     }
     const { index, answer, final, buffer } = message
-    this.patience.renew()
     answers?.send(index, answer === null ? null : answerOf(answer, buffer, model), final)
-    if (!final) this.#credit(index, thread)
+    if (final) this.#close(index)
+    else this.#credit(index, thread)
+    this.#watch()
   }
 
   /** Ends the batch. Idempotent. */
@@ -122,10 +129,25 @@ export class Execution {
       thread.post({ kind: 'credit', run, index })
       return
     }
-    // A client that is slow is not the model's fault.
-    this.patience.pause()
-    this.#owed[index] = (this.#owed[index] ?? 0) + 1
-    if (this.#owed[index] === 1) request.onWritable = () => this.#resume(index, thread)
+    const owed = (this.#owed[index] ?? 0) + 1
+    this.#owed[index] = owed
+    if (owed > 1) return
+    this.#slow++
+    request.onWritable = () => this.#resume(index, thread)
+  }
+
+  #close(index: number): void {
+    if (this.#final[index] === true) return
+    this.#final[index] = true
+    this.#open--
+    if ((this.#owed[index] ?? 0) > 0) this.#slow--
+    this.#owed[index] = 0
+  }
+
+  /** A client that is slow is not the model's fault: nothing counts while all that are open are. */
+  #watch(): void {
+    if (this.#open > 0 && this.#slow === this.#open) this.patience.pause()
+    else this.patience.renew()
   }
 
   /** May be called for nothing. */
@@ -133,7 +155,8 @@ export class Execution {
     const owed = this.#owed[index] ?? 0
     if (owed === 0) return
     this.#owed[index] = 0
-    this.patience.resume()
+    this.#slow--
+    this.#watch()
     for (let i = 0; i < owed; i++) {
       thread.post({ kind: 'credit', run: this.#options.run, index })
     }
