@@ -2,17 +2,22 @@ import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ZipEntry } from './zip.ts'
 
 /** Lambda's name of each kind of machine, and Node's. */
 export const MACHINES = { x86_64: 'x64', arm64: 'arm64' } as const
 export type Machine = keyof typeof MACHINES
 
+/** A file of a layer, and where it lies here. */
+export interface LayerFile {
+  readonly name: string
+  readonly path: string
+}
+
 /** Where Lambda's Node looks for the packages of a layer. */
 const PACKAGES = 'nodejs/node_modules'
 
 /** Every file of a layer with what is native: ONNX Runtime's library and the FFI, for one kind of machine alone. */
-export function layerFiles(root: string, machine: Machine): ZipEntry[] {
+export function layerFiles(root: string, machine: Machine): LayerFile[] {
   const arch = MACHINES[machine]
   const onnx = join(root, 'node_modules/onnxruntime-node')
   const library = `bin/napi-v6/linux/${arch}`
@@ -32,7 +37,7 @@ export function layerFiles(root: string, machine: Machine): ZipEntry[] {
     // Lambda's Linux has glibc.
     [`${name}/linux_${arch}/koffi.node`, join(koffi, `linux_${arch}/koffi.node`)],
   ]
-  return files.map(([path, file]) => ({ name: `${PACKAGES}/${path}`, bytes: readFileSync(file) }))
+  return files.map(([name, path]) => ({ name: `${PACKAGES}/${name}`, path }))
 }
 
 /** npm installs the package of this machine only; those of others are fetched, as the lock file has them. */
