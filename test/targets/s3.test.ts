@@ -1,17 +1,21 @@
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { createServer as createTlsServer } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { TestAuthority } from '../helpers/certificates.ts'
 import { NO_S3, type TestS3, testS3 } from '../helpers/s3-server.ts'
 import { buildServer, type Serving, serve, start, stopAll } from './child.ts'
 import { type TargetRepository, targetRepository } from './repository.ts'
 import { targetSuite } from './suite.ts'
 
 if (NO_S3 !== undefined) console.log(`skipped: the server on a repository on S3: ${NO_S3}`)
+
+const PORTS = ['--http-port=0', '--grpc-port=0', '--metrics-port=0']
 
 /** Three places that say which state of the model they belong to. */
 const pairConfig = (mark: number): string => `backend: "typescript"
@@ -161,6 +165,33 @@ describe.skipIf(NO_S3 !== undefined)('a repository on S3', () => {
     trap.close()
   })
 
+  test('s3://https:// is S3 over TLS, whose certificate is verified', async () => {
+    const authority = new TestAuthority()
+    const ca = join(cache, 'authority.pem')
+    writeFileSync(ca, authority.cert)
+    const tls = createTlsServer(authority.sign('/CN=s3', 'IP:127.0.0.1'), (socket) => {
+      const upstream = connect(s3.port, '127.0.0.1')
+      socket.on('error', () => upstream.destroy()).on('close', () => upstream.destroy())
+      upstream.on('error', () => socket.destroy()).on('close', () => socket.destroy())
+      socket.pipe(upstream).pipe(socket)
+    })
+    tls.listen(0, '127.0.0.1')
+    await once(tls, 'listening')
+    const { port } = tls.address() as AddressInfo
+    const args = [
+      `--model-repository=s3://https://127.0.0.1:${port}/${s3.bucket}/team/models`,
+      `--repository-cache-directory=${join(cache, 'tls')}`,
+    ]
+    const server = await serve(args, { ...s3.env, NODE_EXTRA_CA_CERTS: ca })
+    expect(server.log()).toMatch(/successfully loaded 'digits'/)
+    await stop(server)
+    args[1] = `--repository-cache-directory=${join(cache, 'other')}`
+    const { code, log } = await start([...PORTS, ...args], s3.env).ended
+    expect(code).toBe(1)
+    expect(log).toMatch(/cannot read .*certificate/)
+    tls.close()
+  })
+
   test('what keeps a start from succeeding is said with what to do', async () => {
     const cases: [string[], Record<string, string>, RegExp][] = [
       [flags(), { ...s3.env, AWS_SECRET_ACCESS_KEY: 'wrong' }, /access denied .*AWS_ACCESS_KEY_ID/],
@@ -169,10 +200,7 @@ describe.skipIf(NO_S3 !== undefined)('a repository on S3', () => {
       [['--model-repository=s3://NO'], s3.env, /expected s3:\/\/bucket\/prefix/],
     ]
     for (const [args, env, reason] of cases) {
-      const { code, log } = await start(
-        ['--http-port=0', '--grpc-port=0', '--metrics-port=0', ...args],
-        env,
-      ).ended
+      const { code, log } = await start([...PORTS, ...args], env).ended
       expect(code).toBe(1)
       expect(log).toMatch(reason)
       expect(log).not.toContain(s3.env['AWS_SECRET_ACCESS_KEY'])
