@@ -1,4 +1,4 @@
-/** `ci` fits into a pull request (all drills in four minutes), `long` is for a night. */
+/** `ci` fits into a pull request (all drills in five minutes), `long` is for a night. */
 export type Profile = 'ci' | 'long'
 
 /** One measured number beside what was promised. */

@@ -15,6 +15,7 @@ import { limits } from './limits.ts'
 import { neighbours } from './neighbours.ts'
 import { overload } from './overload.ts'
 import { peers } from './peers.ts'
+import { probes } from './probes.ts'
 import { reload } from './reload.ts'
 import { soak } from './soak.ts'
 import { storm } from './storm.ts'
@@ -27,6 +28,7 @@ const DRILLS: readonly Drill[] = [
   peers,
   neighbours,
   limits,
+  probes,
   overload,
   drain,
   soak,
