@@ -13,7 +13,7 @@ test('numbers are read from wherever their bytes lie, also in buffers of Node, w
       data.set(numbers)
       const writer = new JsonWriter()
       writeTensorData(writer, { name: 'x', datatype: 'FP32', shape: [2], data })
-      expect(new TextDecoder().decode(writer.finish())).toBe('[1.5,-2]')
+      expect(new TextDecoder().decode(writer.finish())).toBe('[1.5,-2.0]')
     }
   }
 })
