@@ -224,6 +224,27 @@ describe.skipIf(skip)('a page with a server in its tab', () => {
     for (const name of Object.keys(STROKES)) await draw(page, name)
   })
 
+  test('a worker that the browser ended starts again with the next request, with a network and without', async () => {
+    const other = await startSite()
+    try {
+      const page = await openTab(browser, other.url)
+      pages.push(page)
+      const session = await page.createCDPSession()
+      await session.send('ServiceWorker.enable')
+      for (const network of [true, false]) {
+        if (!network) await other.stop()
+        await session.send('ServiceWorker.stopAllWorkers')
+        const begin = performance.now()
+        const answer = await fetchIn(page, `${other.url}v2/models/digits/ready`)
+        const ms = (performance.now() - begin).toFixed(0)
+        expect(answer.status).toBe(200)
+        console.log(`target browser: an ended worker answered after ${ms} ms, network: ${network}`)
+      }
+    } finally {
+      await other.remove()
+    }
+  })
+
   test('what was seen once opens and answers without a network, also in a browser that was closed', async () => {
     const profile = mkdtempSync(join(tmpdir(), 'nereid-profile-'))
     const other = await startSite()

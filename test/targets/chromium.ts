@@ -27,6 +27,8 @@ export async function launch(profile?: string): Promise<Browser> {
   return puppeteer.launch({
     executablePath: CHROMIUM ?? '',
     args: FLAGS,
+    // A worker that is being debugged does not start again when it was ended.
+    targetFilter: (target) => target.type() !== 'service_worker',
     ...(profile === undefined ? {} : { userDataDir: profile }),
   })
 }
