@@ -35,7 +35,7 @@ test('the command of KServe starts the server, as its user and without a home', 
   const asUser = process.getuid?.() === 0 && readableByAll(MAIN)
   if (!asUser) console.log(`not shown: that user ${USER} can run it, this is not root`)
   const child = spawn(process.execPath, [MAIN, ...args, '--metrics-port=0'], {
-    env: { NEREID_HTTP_ADDRESS: '127.0.0.1', NEREID_GRPC_ADDRESS: '127.0.0.1', HOME: '/tmp' },
+    env: { NEREID_HTTP_ADDRESS: '127.0.0.1', NEREID_GRPC_ADDRESS: '127.0.0.1' },
     stdio: ['ignore', 'ignore', 'pipe'],
     ...(asUser ? { uid: USER, gid: USER } : {}),
   })

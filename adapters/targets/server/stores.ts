@@ -1,4 +1,4 @@
-import { homedir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import type { ServeOptions } from '../../cli/options.ts'
 import type { NodePlatform } from '../../platform/node.ts'
 import { type OpenStores, openStores } from '../../stores/open.ts'
@@ -13,8 +13,17 @@ export function openRepositories(
     roots,
     cacheFolder: repositoryCache.folder,
     cacheBytes: repositoryCache.maxBytes,
-    home: homedir(),
+    home: homeFolder(),
     env: process.env,
     log,
   })
+}
+
+/** A user that only a number stands for, as in containers, has no home unless `HOME` names one. */
+function homeFolder(): string {
+  try {
+    return homedir()
+  } catch {
+    return tmpdir()
+  }
 }
