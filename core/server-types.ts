@@ -151,6 +151,11 @@ export interface InferenceServer {
   index(readyOnly: boolean): Promise<readonly IndexEntry[]>
   load(name: string, overrides: LoadOverrides): Promise<void>
   unload(name: string, unloadDependents: boolean): Promise<void>
+  /**
+   * Forgets a model that is not loaded, for repositories whose models go for good: else each name that was ever loaded
+   * counts as a model. Does nothing while it is loaded. Absent = names are never forgotten.
+   */
+  forget?(name: string): Promise<void>
   /** Models that are loaded when they are asked for; absent = {@link model} finds whatever there is. */
   readonly onDemand?: OnDemand
   /** How versions share traffic; absent = they do not. */

@@ -251,6 +251,7 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
       requireAccepting()
       await manager.unload(name, unloadDependents)
     },
+    forget: (name) => manager.forget(name),
     drain() {
       draining = true
     },

@@ -46,11 +46,11 @@ export class ArchiveStore implements ModelStore {
     for (const [mounted, mount] of mounts) this.#mounts.set(mounted, mount)
   }
 
-  /** Forgets a model and what it is made of. */
-  unmount(name: string): void {
-    const mount = this.#mounts.get(name)
-    this.#mounts.delete(name)
-    for (const part of mount?.names.values() ?? []) this.#mounts.delete(part)
+  /** Forgets a model and what it is made of; returns their names. */
+  unmount(name: string): readonly string[] {
+    const names = [name, ...(this.#mounts.get(name)?.names.values() ?? [])]
+    for (const mounted of names) this.#mounts.delete(mounted)
+    return names
   }
 
   async list(path: string, signal?: AbortSignal): Promise<readonly StoreEntry[]> {

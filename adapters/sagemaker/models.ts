@@ -11,7 +11,7 @@ export const UNLOAD_TIMEOUT_MS = 350_000
 const UNLOAD_CHECK_MS = 100
 
 export interface SageMakerModelsOptions {
-  readonly server: Pick<InferenceServer, 'load' | 'unload' | 'index'>
+  readonly server: Pick<InferenceServer, 'load' | 'unload' | 'index' | 'forget'>
   readonly store: ArchiveStore
   readonly archives: Archives
   readonly clock: Clock
@@ -98,7 +98,7 @@ export class SageMakerModels {
       if (mounted) {
         // A load that failed for its parts may have loaded some of them.
         await server.unload(name, true).catch(() => undefined)
-        store.unmount(name)
+        await this.#forget(name)
       }
       this.#urls.delete(url)
       throw error
@@ -110,7 +110,7 @@ export class SageMakerModels {
   async #unload(hash: string): Promise<boolean> {
     const model = this.#models.get(hash)
     if (model === undefined) return false
-    const { server, store, log } = this.#options
+    const { server, log } = this.#options
     this.#models.delete(hash)
     try {
       await server.unload(model.name, true)
@@ -121,9 +121,14 @@ export class SageMakerModels {
       this.#models.set(hash, model)
       throw error
     }
-    store.unmount(model.name)
+    await this.#forget(model.name)
     this.#urls.delete(model.url)
     return true
+  }
+
+  async #forget(name: string): Promise<void> {
+    const { server, store } = this.#options
+    for (const one of store.unmount(name)) await server.forget?.(one)
   }
 
   /** Whether the last request of the model, and of what it is made of, has ended in time. */

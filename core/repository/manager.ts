@@ -168,6 +168,11 @@ export class RepositoryManager {
     await this.#operations.take(name, { dependents })
   }
 
+  /** Forgets a model that is not loaded and that no repository has any more: its name counts no longer. */
+  forget(name: string): Promise<void> {
+    return this.#operations.forget(name)
+  }
+
   /** Compares the repositories with the last poll and applies what changed (REPO-12). Never throws. */
   async poll(): Promise<void> {
     const { log } = this.#options.platform

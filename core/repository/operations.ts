@@ -1,7 +1,7 @@
 import { isEnsemble } from '../ensemble/load-ensemble.ts'
 import { messageOf, ServerError } from '../errors.ts'
 import type { LoadedModel } from '../model/model.ts'
-import type { LoadOverrides } from '../server-types.ts'
+import type { LoadOverrides, ModelState } from '../server-types.ts'
 import { checkDependencies, composingModels, Dependencies } from './dependencies.ts'
 import { createGate, createKeyedQueue, type Gate, type KeyedQueue } from './gate.ts'
 import { ModelRecord } from './lifecycle.ts'
@@ -109,6 +109,17 @@ export class ModelOperations {
       }
     }
     await this.#propagate(name)
+  }
+
+  /** Forgets a model that is out of service, so that its name counts no more. Any other stays as it is. */
+  async forget(name: string): Promise<void> {
+    await this.#queue.run(name, async () => {
+      const record = this.#records.get(name)
+      const active: readonly ModelState[] = ['READY', 'LOADING', 'UNLOADING']
+      if (record === undefined || record.plan !== undefined) return
+      if (record.sorted().some(({ state }) => active.includes(state))) return
+      this.#records.delete(name)
+    })
   }
 
   /** Whether an ensemble that serves is made of `name`. */

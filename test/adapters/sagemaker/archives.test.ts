@@ -63,6 +63,21 @@ test('an ensemble of ensembles answers by its outermost one', async () => {
   expect(serving(hosts.server)).toEqual(['a', 'a::part', 'a::pipeline', 'echo'])
 })
 
+test('names that went for good are not remembered, also not those of loads that failed', async () => {
+  const broken = { ...pipeline, 'part/config.pbtxt': 'bogus: 1' }
+  hosts = await serveHosts({ archives: { a: pipeline, broken } })
+  const { models, server } = hosts
+  for (let round = 0; round < 3; round += 1) {
+    await models.load(model('a'))
+    await models.unload('a')
+    await expect(models.load(model('broken'))).rejects.toThrow()
+  }
+  expect(server.startupReport().map(({ name }) => name)).toEqual(['echo'])
+  await models.load(model('a'))
+  await server.forget?.('a')
+  expect(serving(server)).toEqual(['a', 'a::part', 'echo'])
+})
+
 test('the folder may be the model itself, or one below it', async () => {
   const flat = { 'config.pbtxt': `name: "whatever"\n${ECHO_CONFIG}`, '1/model.fake': '.' }
   const deep = Object.fromEntries(Object.entries(flat).map(([path, text]) => [`sub/${path}`, text]))
