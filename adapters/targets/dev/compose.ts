@@ -1,3 +1,4 @@
+import { homedir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { combinedAccess } from '../../../core/access/combined.ts'
 import { forwardHeaders } from '../../../core/access/forward-headers.ts'
@@ -22,7 +23,7 @@ import { startHttp2 } from '../../http2/server.ts'
 import { promMetrics } from '../../metrics/prom.ts'
 import { startMetricsServer } from '../../metrics/server.ts'
 import type { NodePlatform } from '../../platform/node.ts'
-import { diskStore } from '../../stores/disk.ts'
+import { openStores } from '../../stores/open.ts'
 import { watchFiles } from '../../tls/watch-files.ts'
 
 export interface DevServer {
@@ -43,9 +44,18 @@ export async function composeDev(setup: {
   const workerFile = new URL('../../backends/typescript-worker.ts', import.meta.url)
   // What makes Node run TypeScript here does not do so in worker threads.
   const worker = await translate(fileURLToPath(workerFile), 'worker')
+  const { folder, maxBytes } = options.repositoryCache
+  const { stores } = await openStores({
+    roots: repositories,
+    cacheFolder: folder,
+    cacheBytes: maxBytes,
+    home: homedir(),
+    env: process.env,
+    log,
+  })
   const server: Server = await createServer({
     platform,
-    stores: repositories.map((root) => diskStore({ root })),
+    stores,
     backends: [
       onnxBackend({ clock }),
       identityBackend({ clock }),
