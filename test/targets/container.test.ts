@@ -5,7 +5,8 @@ import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { MAIN, ROOT } from './child.ts'
 
-const USER = 1000
+/** As OpenShift makes them up: nobody's, so without an entry in any list of users. */
+const USER = 1_000_680_000
 
 /** Whether somebody else than root can read what the server is made of; not so in a home folder of root. */
 function readableByAll(path: string): boolean {
@@ -16,7 +17,7 @@ function readableByAll(path: string): boolean {
   return true
 }
 
-test('the command of KServe starts the server, as its user and without a home', async () => {
+test('the command of KServe starts the server, as a user without a name and a home', async () => {
   const runtime = readFileSync(join(ROOT, 'infra/kserve/cluster-serving-runtime.yaml'), 'utf8')
   const command = [...runtime.matchAll(/^ {8}- (tritonserver|--\S+)$/gm)].map(([, word]) => word)
   expect(command).toEqual([
