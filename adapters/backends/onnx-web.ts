@@ -10,6 +10,7 @@ import type { ModelConfig } from '../../core/config/types.ts'
 import { messageOf, ServerError } from '../../core/errors.ts'
 import type { Clock } from '../../core/platform.ts'
 import { onnxBytes, onnxPath } from './onnx-bytes.ts'
+import { nodeDomains } from './onnx-domains.ts'
 import { NodeInstance } from './onnx-node-instance.ts'
 import { providersFor } from './onnx-providers.ts'
 import {
@@ -54,6 +55,9 @@ export function onnxWebBackend(options: OnnxWebBackendOptions): Backend {
 
 type InTurns = Readonly<Record<WebProvider, InTurn>>
 
+/** Operators of trees and linear models, which the build with WebGPU lacks. */
+const CLASSICAL = 'ai.onnx.ml'
+
 interface WebModelOptions extends OnnxWebBackendOptions {
   readonly source: ModelSource
   readonly path: string
@@ -65,6 +69,8 @@ class WebModel implements BackendModel {
   readonly #sessions: Map<WebProvider, Promise<WebSession>> = new Map()
   readonly #instances: Set<Instance> = new Set()
   #io: ModelIo = { inputs: [], outputs: [] }
+  /** Has operators of classical machine learning. */
+  #classical = false
   #closing: Promise<void> | null = null
 
   constructor(options: WebModelOptions) {
@@ -78,6 +84,7 @@ class WebModel implements BackendModel {
   /** Groups are not complete yet: the session that they most likely ask for is the one that reads the file. */
   async open(bytes: Uint8Array): Promise<void> {
     const { source } = this.#options
+    this.#classical = nodeDomains(bytes).has(CLASSICAL)
     const groups = source.config.instance_group ?? []
     const cpu = groups.length > 0 && groups.every((group) => group.kind === 'KIND_CPU')
     this.#io = (await this.#session(this.#providerOf(!cpu), source.config, bytes)).io
@@ -138,12 +145,12 @@ class WebModel implements BackendModel {
       const ort = await runtime(on)
       return WebSession.open({ ort, inTurn: inTurn[on], provider: on, model, path, config })
     }
-    if (provider === 'wasm') return open('wasm')
+    const asked = (source.config.instance_group ?? []).some(({ kind }) => kind === 'KIND_GPU')
+    // Known to fail: not a reason to fetch and compile 27 MB for nothing.
+    if (provider === 'wasm' || (this.#classical && !asked)) return open('wasm')
     try {
       return await open('webgpu')
     } catch (error) {
-      // The build with WebGPU lacks operators that the other has, those of classical machine learning among them.
-      const asked = (source.config.instance_group ?? []).some(({ kind }) => kind === 'KIND_GPU')
       if (asked) throw error
       const why = messageOf(error)
       source.log.warning(`model '${source.name}' runs on wasm, not on WebGPU: ${why}`)

@@ -1,7 +1,11 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import * as ort from 'onnxruntime-web'
 import { afterAll, describe, expect, test } from 'vitest'
+import { nodeDomains } from '../../../adapters/backends/onnx-domains.ts'
 import { onnxWebBackend } from '../../../adapters/backends/onnx-web.ts'
 import type { WebRuntime } from '../../../adapters/backends/onnx-web-session.ts'
+import { diskStore } from '../../../adapters/stores/disk.ts'
 import type { Log } from '../../../core/platform.ts'
 import { backendContract, execute, floats, requestOf } from '../../contract/backend.ts'
 import { fixture, onnxModels, realClock } from './onnx-fixtures.ts'
@@ -31,6 +35,18 @@ backendContract({
     nulBytes: 'the binding takes JavaScript strings, cut at NUL and decoded as UTF-8',
     cancel: 'the binding cannot stop a run',
   },
+})
+
+test('domains of a model’s operators are read from its bytes; what is cut off has none', () => {
+  const read = (path: string): Uint8Array =>
+    readFileSync(new URL(`../../../models/${path}/model.onnx`, import.meta.url))
+  expect([...nodeDomains(read('iris/1'))]).toContain('ai.onnx.ml')
+  expect([...nodeDomains(read('digits/1'))]).toEqual([''])
+  for (let seed = 1; seed <= 200; seed++) {
+    const broken = read('iris/1').slice(0, 4096)
+    for (let i = 0; i < 5; i++) broken[(seed * 2654435761 * (i + 1)) % 4096] = (seed * 31 + i) % 256
+    expect([...nodeDomains(broken)]).toEqual([])
+  }
 })
 
 describe('the backend of a browser', () => {
@@ -82,6 +98,17 @@ describe('the backend of a browser', () => {
     const input = { name: 'X', datatype: 'FP32', shape: [1, 2], data: floats([1, 2]) } as const
     const answer = await execute(instance, [requestOf([input])])
     expect(answer).toMatchObject({ outputs: [{ name: 'Y', data: floats([1, 2]) }] })
+  })
+
+  test('a model that WebGPU has no operators for does not fetch it', async () => {
+    const { opened, runtime } = halfBroken()
+    const backend = onnxWebBackend({ clock: realClock, runtime, webgpu: true })
+    const store = diskStore({ root: fileURLToPath(new URL('../../../models', import.meta.url)) })
+    const source = { ...fixture('tiny_mlp'), store, modelPath: 'iris', versionPath: 'iris/1' }
+    const model = await backend.load({ ...source, config: {} })
+    closing.push(() => model.close())
+    expect(opened).toEqual(['wasm'])
+    expect(model.io?.outputs.map(({ name }) => name)).toContain('label')
   })
 
   test('a model that insists on KIND_GPU does not load where WebGPU cannot open it', async () => {
