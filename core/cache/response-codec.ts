@@ -1,5 +1,6 @@
 import type { ParameterValue } from '../infer.ts'
-import { byteSize, isDatatype, MAX_TENSOR_DIMS, type Tensor } from '../tensor.ts'
+import { skipElements } from '../schedulers/skip-elements.ts'
+import { byteSize, elementCount, isDatatype, MAX_TENSOR_DIMS, type Tensor } from '../tensor.ts'
 import type { CachedResponse } from './types.ts'
 
 /** Says which form the bytes have; another form has another mark. */
@@ -66,8 +67,10 @@ function decode(bytes: Uint8Array): CachedResponse | null {
     if (!(Number.isSafeInteger(size) && size >= 0 && at + size <= body.length)) return null
     if (!Array.isArray(shape) || shape.length > MAX_TENSOR_DIMS) return null
     const expected = byteSize(datatype, shape)
-    if (expected >= 0 && expected !== size) return null
-    outputs.push({ name, datatype, shape, data: body.subarray(at, at + size) })
+    const output = { name, datatype, shape, data: body.subarray(at, at + size) }
+    const whole = expected >= 0 ? expected : skipElements(output, 0, elementCount(shape))
+    if (whole !== size) return null
+    outputs.push(output)
     at += aligned(size)
   }
   if (at !== body.length) return null

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
+import { unpackBytes } from '../../../core/bytes.ts'
 import { decodeResponse, encodeResponse } from '../../../core/cache/response-codec.ts'
 import type { CachedResponse } from '../../../core/cache/types.ts'
 
@@ -50,9 +51,9 @@ it('bytes of others are none: nothing throws, and what is one is whole', () => {
         for (const [at, byte] of changes) changed[at] = byte
         const decoded = decodeResponse(changed)
         for (const { shape, datatype, data } of decoded?.outputs ?? []) {
-          if (datatype === 'FP64') {
-            expect(data.length).toBe(8 * shape.reduce((product, dim) => product * dim, 1))
-          }
+          const count = shape.reduce((product, dim) => product * dim, 1)
+          if (datatype === 'FP64') expect(data.length).toBe(8 * count)
+          if (datatype === 'BYTES') expect(unpackBytes(data)).toHaveLength(count)
         }
       },
     ),
