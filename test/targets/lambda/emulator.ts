@@ -29,7 +29,7 @@ export interface Unpacked {
 }
 
 /** Packs the function as it is deployed, and unpacks it. */
-export function unpackedFunction(): Unpacked {
+export function unpackedFunction(machine: 'x86_64' | 'arm64' = MACHINE): Unpacked {
   const sizes = execFileSync(process.execPath, ['--import', 'tsx', 'infra/lambda/package.ts'], {
     cwd: ROOT,
     encoding: 'utf8',
@@ -43,7 +43,7 @@ export function unpackedFunction(): Unpacked {
   }
   return {
     task: unzip('function.zip', 'task'),
-    layer: unzip(`layer-${MACHINE}.zip`, 'opt'),
+    layer: unzip(`layer-${machine}.zip`, 'opt'),
     sizes,
     remove: () => rmSync(folder, { recursive: true, force: true }),
   }
