@@ -175,7 +175,6 @@ describe.skipIf(skip)('a page with a server in its tab', () => {
       'index.html',
       'models/repository.json',
       expect.stringMatching(/^ort-wasm-simd-threaded-\w{8}\.wasm$/),
-      expect.stringMatching(/^ort-wasm-simd-threaded\.asyncify-\w{8}\.wasm$/),
       'page.css',
       'page.mjs',
     ])
