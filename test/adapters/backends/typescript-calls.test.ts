@@ -12,7 +12,9 @@ test('calls that cannot be made take no place from others', async () => {
     await expect(calls.infer('m', {}, { parameters: odd })).rejects.toThrow(
       "parameter 'odd' is a object",
     )
-    await expect(calls.infer('m', {}, { sequenceId: 1.5 })).rejects.toThrow(RangeError)
+    await expect(calls.infer('m', {}, { sequenceId: 1.5 as unknown as bigint })).rejects.toThrow(
+      RangeError,
+    )
   }
 })
 
