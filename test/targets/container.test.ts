@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { accessSync, constants, readFileSync, statSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { MAIN, ROOT } from './child.ts'
@@ -60,4 +62,36 @@ test('the command of KServe starts the server, as a user without a name and a ho
     child.kill('SIGTERM')
   }
   expect(await ended).toEqual([0, null])
+})
+
+test('the health check of the images says what the server says of itself', async () => {
+  const dockerfile = readFileSync(join(ROOT, 'infra/docker/Dockerfile'), 'utf8')
+  const checks = [...dockerfile.matchAll(/^HEALTHCHECK.*\\\n\s+CMD (.*)$/gm)].map(
+    ([, json]) => json,
+  )
+  expect(new Set(checks).size).toBe(1)
+  expect(checks).toHaveLength(2)
+  const [, ...args] = JSON.parse(checks[0] ?? '') as string[]
+  let ready = 200
+  const asked: (string | undefined)[] = []
+  const server = createServer((request, response) => {
+    asked.push(request.url)
+    response.writeHead(ready).end()
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address() as AddressInfo
+  const check = async (): Promise<number> => {
+    const child = spawn(process.execPath, args, { env: { NEREID_HTTP_PORT: String(port) } })
+    return (await once(child, 'exit'))[0] as number
+  }
+  try {
+    expect(await check()).toBe(0)
+    ready = 400
+    expect(await check()).toBe(1)
+    expect(asked).toEqual(['/v2/health/ready', '/v2/health/ready'])
+  } finally {
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  }
+  expect(await check()).toBe(1)
 })

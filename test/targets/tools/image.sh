@@ -50,9 +50,10 @@ buildah build --isolation chroot --network host --pull-never --format docker \
   >"$HOME_DIR/image.log" 2>&1 || { tail -40 "$HOME_DIR/image.log"; exit 1; }
 
 container=$(buildah from --pull-never localhost/nereid:cpu)
-rm -rf "$HOME_DIR/image"
+rm -rf "$HOME_DIR/image" "$HOME_DIR/image.json"
 cp -a "$(buildah mount "$container")" "$HOME_DIR/image"
-buildah inspect --type image --format '{{json .Docker.Config}}' localhost/nereid:cpu >"$HOME_DIR/image.json"
+buildah inspect --type image localhost/nereid:cpu |
+  python3 -c 'import json, sys; print(json.dumps(json.load(sys.stdin)["Docker"]["config"]))' >"$HOME_DIR/image.json"
 buildah umount "$container" >/dev/null
 buildah rm "$container" >/dev/null
 buildah rmi --prune >/dev/null 2>&1 || true
