@@ -119,18 +119,23 @@ export class Sockets {
     return new Promise((resolve) => {
       let idle: NodeJS.Timeout | undefined
       const linger = setTimeout(
-        () => {
-          this.#closeUnused()
-          server.close()
-          idle = setInterval(() => server.closeIdleConnections(), DRAIN_CHECK_MS)
-        },
+        // After the turn's reads: on a machine that stood still, timers come before requests that are older.
+        () => setImmediate(end),
         Math.min(DRAIN_LINGER_MS, timeoutMs),
       )
+      let over = false
+      const end = (): void => {
+        if (over) return
+        this.#closeUnused()
+        server.close()
+        idle = setInterval(() => server.closeIdleConnections(), DRAIN_CHECK_MS)
+      }
       const cut = setTimeout(() => {
         server.closeAllConnections()
         for (const socket of this.#handshakes) socket.destroy()
       }, timeoutMs)
       server.once('close', () => {
+        over = true
         clearTimeout(linger)
         clearInterval(idle)
         clearTimeout(cut)
