@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process'
 import {
   cpSync,
   existsSync,
@@ -9,6 +10,8 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { NO_S3, type TestS3, testS3 } from '../helpers/s3-server.ts'
 import { ROOT } from './child.ts'
@@ -21,8 +24,11 @@ import {
   unpackedFunction,
 } from './lambda/emulator.ts'
 import { eventOf, responseOfStream } from './lambda/events.ts'
+import { openFront } from './lambda/front.ts'
 import { type RuntimeApi, runtimeApi } from './lambda/runtime-api.ts'
 
+/** Where test/clients/setup.sh puts Triton's own client. */
+const PYTHON = join(ROOT, '.cache/clients/venv/bin/python')
 const SEVEN = readFileSync(new URL('../fixtures/digits/7.json', import.meta.url), 'utf8')
 
 /** Four bytes each on the way in; as JSON they are long on the way out. */
@@ -123,6 +129,22 @@ describe.skipIf(NO_EMULATOR !== undefined)('a function in Lambda’s emulator', 
     }
     expect((await infer(fn, 'digits', SEVEN)).status).toBe(200)
   })
+
+  for (const handler of ['handler', 'stream'] as const) {
+    test.skipIf(!existsSync(PYTHON))(
+      `Triton’s own client needs no change, with index.${handler}`,
+      async () => {
+        const fn = await start({ handler })
+        const front = await openFront(fn)
+        const script = fileURLToPath(new URL('lambda/triton_client.py', import.meta.url))
+        const digits = fileURLToPath(new URL('../fixtures/digits', import.meta.url))
+        const { stdout } = await promisify(execFile)(PYTHON, [script, front.address, digits])
+        await front.close()
+        expect(stdout).toContain("Request for unknown model: 'nope' is not found")
+        expect(stdout).toContain('[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]')
+      },
+    )
+  }
 
   test('a request that would outlast the function is answered 504, and the next one runs', async () => {
     const fn = await start({ timeoutSecs: 2 })
