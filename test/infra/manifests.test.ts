@@ -66,7 +66,10 @@ describe.skipIf(kustomize === undefined || known)('kustomize', () => {
 
   test.each(names)('overlay %s is scaled by one autoscaler', (name) => {
     const scalers = ['HorizontalPodAutoscaler', 'ScaledObject']
-    expect(scalers.flatMap((kind) => ofKind(overlay(name), kind))).toHaveLength(1)
+    const manifests = overlay(name)
+    expect(scalers.flatMap((kind) => ofKind(manifests, kind))).toHaveLength(1)
+    // Its figure is not overwritten when the manifests are applied again.
+    expect(manifests).not.toMatch(/^ {2}replicas:/m)
   })
 })
 
