@@ -9,6 +9,7 @@ import { type StartedTarget, targetSuite } from './suite.ts'
 
 const IMAGE = join(ROOT, '.cache/container/image')
 const CONFIG = join(ROOT, '.cache/container/image.json')
+const SIZE = join(ROOT, '.cache/container/image.megabytes')
 
 interface ImageConfig {
   readonly User: string
@@ -88,7 +89,8 @@ describe.skipIf(!possible)('the image', () => {
     update: () => repository.addWine(),
     about: () => {
       const resident = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
-      return `the CPU image, uid 1000, read-only; resident ${Math.round(Number(resident) / 1024)} MB`
+      const size = existsSync(SIZE) ? readFileSync(SIZE, 'utf8').trim() : '?'
+      return `the CPU image of ${size} MB, uid 1000, read-only; resident ${Math.round(Number(resident) / 1024)} MB`
     },
   })
 

@@ -58,4 +58,5 @@ buildah umount "$container" >/dev/null
 buildah rm "$container" >/dev/null
 buildah rmi --prune >/dev/null 2>&1 || true
 echo "$STAMP" >"$HOME_DIR/image.stamp"
-echo "image: $(du -sm "$HOME_DIR/image" | cut -f1) MB, of that $(du -sm "$HOME_DIR/image/opt/nereid" | cut -f1) MB above its base"
+du -sm "$HOME_DIR/image" | cut -f1 >"$HOME_DIR/image.megabytes"
+echo "image: $(cat "$HOME_DIR/image.megabytes") MB, of that $(du -sm "$HOME_DIR/image/opt/nereid" | cut -f1) MB above its base"
