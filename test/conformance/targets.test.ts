@@ -89,10 +89,9 @@ describe.skipIf(NO_EMULATOR !== undefined)('the recorded requests in Lambda’s 
     )
 
   recordedOn('lambda, REST API', emulated('REST API', 'handler'), ['-lambda'])
-  recordedOn('lambda, function URL that streams', emulated('function URL', 'stream'), [
-    '-lambda',
-    '-lambda-text',
-  ])
+  const asText = ['-lambda', '-lambda-text'] as const
+  recordedOn('lambda, HTTP API', emulated('HTTP API', 'handler'), asText)
+  recordedOn('lambda, function URL that streams', emulated('function URL', 'stream'), asText)
 })
 
 if (CHROMIUM === undefined) console.log('recorded requests in a browser: skipped, no chromium')
