@@ -28,7 +28,10 @@ export async function onCopy(
   const folder = mkdtempSync(join(tmpdir(), 'nereid-recorded-'))
   const remove = (): void => rmSync(folder, { recursive: true, force: true })
   cpSync(RECORDED, folder, { recursive: true })
-  const target = await start(folder)
+  const target = await start(folder).catch((error: unknown) => {
+    remove()
+    throw error
+  })
   return { ...target, close: () => target.close().finally(remove) }
 }
 
