@@ -13,6 +13,8 @@ export interface GrpcLoad {
   /** Calls in flight on each connection. */
   readonly streams: number
   readonly seconds: number
+  /** What is sent. Default: the model's tensors in the body. */
+  readonly message?: Uint8Array
   /** Folder for request bodies. */
   readonly cache: string
 }
@@ -23,7 +25,7 @@ const GRACE_MS = 20_000
 export async function grpcLoad(load: GrpcLoad): Promise<number> {
   const { port, model, name, connections, streams, seconds, cache } = load
   const file = join(cache, `${name}.grpc`)
-  writeFileSync(file, grpcBody(inferMessage(model, name)))
+  writeFileSync(file, grpcBody(load.message ?? inferMessage(model, name)))
   const output = await run(
     onCore('client', [
       'h2load',
@@ -31,6 +33,9 @@ export async function grpcLoad(load: GrpcLoad): Promise<number> {
       `-c${connections}`,
       `-m${streams}`,
       `-D${seconds}`,
+      // Windows of 16 MiB, as of gRPC's clients; the default of 64 KiB is a wait for each piece of a large answer.
+      '-w24',
+      '-W24',
       '-d',
       file,
       '-H',
