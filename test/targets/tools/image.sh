@@ -44,7 +44,7 @@ if ! buildah inspect --type image docker.io/library/node:24-bookworm-slim >/dev/
   rm -rf "$base" "$HOME_DIR"/*.tgz
 fi
 
-buildah build --force-rm --isolation chroot --network host --pull-never --format docker \
+buildah build --layers --force-rm --isolation chroot --network host --pull-never --format docker \
   --volume /etc/ssl/certs:/etc/ssl/certs:ro --volume /etc/resolv.conf:/etc/resolv.conf:ro \
   --ignorefile infra/docker/Dockerfile.dockerignore -f infra/docker/Dockerfile --target cpu -t nereid:cpu . \
   >"$HOME_DIR/image.log" 2>&1 || { tail -40 "$HOME_DIR/image.log"; exit 1; }
