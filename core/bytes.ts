@@ -1,5 +1,11 @@
 import { ServerError } from './errors.ts'
 
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
 /** Packs BYTES elements: `uint32` little-endian length, then the bytes, one after another. */
 export function packBytes(elements: readonly Uint8Array[]): Uint8Array {
   let size = 0

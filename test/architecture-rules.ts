@@ -69,7 +69,7 @@ const FILES =
 
 /** What stands further right may be imported by what stands further left, never the other way round. */
 const CORE_ORDER: readonly RegExp[] = [
-  /^core\/(errors|platform|tensor|bytes|paths|infer|stats|log-line|clock|operations)\.ts$/,
+  /^core\/(errors|platform|tensor|bytes|buffer-pool|paths|infer|stats|log-line|clock|operations)\.ts$/,
   /^core\/(access|overload|shared-memory|model-api)\//,
   /^core\/(backend|config)\//,
   /^core\/(server-types|server-options|log|traffic\/types)\.ts$/,

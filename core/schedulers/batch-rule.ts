@@ -1,3 +1,4 @@
+import { sameBytes } from '../bytes.ts'
 import { paddingOf } from '../config/padding.ts'
 import type { ModelConfig, ModelInput } from '../config/types.ts'
 import type { InferRequest } from '../infer.ts'
@@ -59,11 +60,5 @@ function itemBytes({ batchSize }: InferRequest, { data }: Tensor): number {
 function sameItemShape(a: readonly number[], b: readonly number[]): boolean {
   if (a.length !== b.length) return false
   for (let i = 1; i < a.length; i++) if (a[i] !== b[i]) return false
-  return true
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
   return true
 }

@@ -1,6 +1,6 @@
+import type { BufferPool } from '../buffer-pool.ts'
 import type { Gate } from '../overload/types.ts'
 import { unknownRegion } from './errors.ts'
-import type { InputPool } from './input-pool.ts'
 import type { Region } from './region.ts'
 import type { RegionLease, RegionRef } from './types.ts'
 
@@ -8,7 +8,7 @@ import type { RegionLease, RegionRef } from './types.ts'
 export class Lease implements RegionLease {
   /** By name; undefined where the owner has none. */
   readonly #regions: ReadonlyMap<string, Region> | undefined
-  readonly #pool: InputPool
+  readonly #pool: BufferPool
   readonly #gate: Gate | undefined
   readonly #held: Region[] = []
   readonly #buffers: ArrayBuffer[] = []
@@ -18,7 +18,7 @@ export class Lease implements RegionLease {
 
   constructor(
     regions: ReadonlyMap<string, Region> | undefined,
-    pool: InputPool,
+    pool: BufferPool,
     gate: Gate | undefined,
   ) {
     this.#regions = regions

@@ -1,3 +1,4 @@
+import { BufferPool } from '../buffer-pool.ts'
 import type { Gate } from '../overload/types.ts'
 import {
   alreadyRegistered,
@@ -9,7 +10,6 @@ import {
   notCuda,
   unknownRegion,
 } from './errors.ts'
-import { InputPool } from './input-pool.ts'
 import { Lease } from './lease.ts'
 import { Region } from './region.ts'
 import { checkedKey } from './region-key.ts'
@@ -25,6 +25,8 @@ import type {
 export const MAX_REGIONS = 1024
 /** Their bytes together: 64 GiB. */
 export const MAX_REGION_BYTES: number = 64 * 1024 ** 3
+/** How memory that inputs are copied into is used again. Smaller ones than a few pages are not. */
+const POOLED_INPUTS = { step: 4096, leastBytes: 16 * 1024 } as const
 /** Size of a cudaIpcMemHandle_t. */
 export const CUDA_HANDLE_BYTES = 64
 
@@ -51,7 +53,7 @@ class Regions implements SharedMemory {
   readonly #host: SharedMemoryHost | undefined
   readonly #gate: Gate | undefined
   readonly #owners = new Map<string, Map<string, Region>>()
-  readonly #pool = new InputPool()
+  readonly #pool = new BufferPool(POOLED_INPUTS)
   readonly #closed = (region: Region): void => {
     this.#open--
     this.#bytes -= region.byteSize

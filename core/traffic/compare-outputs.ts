@@ -1,3 +1,4 @@
+import { sameBytes } from '../bytes.ts'
 import { DATATYPE_SIZES, type Datatype, type Tensor } from '../tensor.ts'
 
 /** What two answers to one request have between them. */
@@ -94,9 +95,4 @@ function float16(bits: number, digits: number): number {
 
 function sameInteger({ datatype, data }: Tensor, other: Tensor): boolean {
   return (datatype !== 'INT64' && datatype !== 'UINT64') || sameBytes(data, other.data)
-}
-
-function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
-  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false
-  return true
 }

@@ -1,7 +1,19 @@
 import type { IncomingMessage } from 'node:http'
+import { BufferPool } from '../../../core/buffer-pool.ts'
 import { ServerError } from '../../../core/errors.ts'
 import { growth, heldAtFirst } from '../../../core/overload/announced.ts'
-import { type BodyPool, POOLED_BODY_BYTES } from './body-pool.ts'
+
+/** Bodies below this are not pooled. Bytes. */
+const POOLED_BODY_BYTES = 64 * 1024
+
+/** Memory for the bodies of one listener. */
+export function bodyPool(): BufferPool {
+  return new BufferPool({
+    step: POOLED_BODY_BYTES,
+    leastBytes: POOLED_BODY_BYTES,
+    allocate: (bytes) => Buffer.allocUnsafeSlow(bytes).buffer as ArrayBuffer,
+  })
+}
 
 export interface BodyLimits {
   /** Bytes of one body (`--http-max-input-size`). */
@@ -37,7 +49,7 @@ export function readBody(
   contentLength: number,
   headerLength: number,
   limits: BodyLimits,
-  pool: BodyPool,
+  pool: BufferPool,
   room: BodyRoom,
   done: BodyDone,
 ): void {

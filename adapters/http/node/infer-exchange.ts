@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { tailorRequest } from '../../../core/access/tailor-request.ts'
 import type { Principal } from '../../../core/access/types.ts'
+import type { BufferPool } from '../../../core/buffer-pool.ts'
 import { ServerError } from '../../../core/errors.ts'
 import { InferRequest, type InferResponse, type ResponseSink } from '../../../core/infer.ts'
 import { bindInputs } from '../../../core/protocol/rest/bind-inputs.ts'
@@ -15,7 +16,6 @@ import type { RegionLease, RegionRef } from '../../../core/shared-memory/types.t
 import type { Tensor } from '../../../core/tensor.ts'
 import type { Trace, Tracer } from '../../../core/trace/types.ts'
 import type { BodyRoom } from './body.ts'
-import type { BodyPool } from './body-pool.ts'
 import { sampleExchange, sending } from './exchange-trace.ts'
 import { MEMO_HEADER_BYTES, type MemoEntry, splitId, templateFits } from './header-memo.ts'
 import type { InferRouteOptions } from './infer-route.ts'
@@ -30,7 +30,7 @@ const REGION_MEMBER = Buffer.from('"shared_memory_region"')
 /** What the exchanges of one listener share. */
 export interface ExchangeShare {
   readonly turn: ReplyTurn
-  readonly pool: BodyPool
+  readonly pool: BufferPool
   /** Every exchange was entered there. */
   readonly onDemand: OnDemand | undefined
 }

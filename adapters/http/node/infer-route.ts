@@ -17,8 +17,7 @@ import { acceptsEvents } from '../../../core/protocol/rest/infer-events.ts'
 import type { RestRequest } from '../../../core/protocol/rest/types.ts'
 import type { InferenceServer } from '../../../core/server-types.ts'
 import type { Tracer } from '../../../core/trace/types.ts'
-import { readBody } from './body.ts'
-import { BodyPool } from './body-pool.ts'
+import { bodyPool, readBody } from './body.ts'
 import { decimal } from './decimal.ts'
 import { headerLengthOf, type InferDialect } from './infer-dialect.ts'
 import { InferExchange } from './infer-exchange.ts'
@@ -69,7 +68,7 @@ export function inferRoute(
   const gate: Gate | undefined = options.gates?.inference
   const targets = new InferTargets()
   const { onDemand } = options.server
-  const shared = { turn: new ReplyTurn(), pool: new BodyPool(), onDemand }
+  const shared = { turn: new ReplyTurn(), pool: bodyPool(), onDemand }
   const bodyLimits = { maxBytes: limits.bodyBytes, maxChunks: limits.bodyChunks }
 
   return (request, response) => {
