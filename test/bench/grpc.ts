@@ -2,16 +2,18 @@
  * `npm run bench:grpc [-- --rounds 3 --seconds 3]`: gRPC beside its floor, a bare `node:http2` server with the same codecs.
  * Client: `h2load`. Rounds are interleaved; the table shows medians.
  */
+
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { freePort } from '../helpers/free-port.ts'
 import { send } from '../helpers/http.ts'
 import { grpcLoad } from './h2load.ts'
 import { prepare } from './make.ts'
 import { TINY } from './models.ts'
 import { hasProgram, onCore, type Running, start } from './processes.ts'
 import { median } from './report.ts'
-import { freePort, SERVER_SCRIPT, until } from './servers.ts'
+import { SERVER_SCRIPT, until } from './servers.ts'
 
 process.env['ORT_DISABLE_TELEMETRY'] ??= '1'
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '../helpers/free-port.ts'
 import { send } from '../helpers/http.ts'
 import type { BenchModel } from './models.ts'
 import { type Core, onCore, type Running, start } from './processes.ts'
@@ -15,18 +15,6 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 export const SERVER_SCRIPT: string = join(root, 'dist/server/main.js')
 const READY_MS = 60_000
 const POLL_MS = 2
-
-/** A port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer()
-    probe.on('error', reject)
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-    })
-  })
-}
 
 /** The floor for `model`, on the server's core. */
 export async function startFloor(model: BenchModel, cache: string): Promise<BenchServer> {

@@ -3,9 +3,11 @@
  * regions that are copied and in regions that are mapped (`--shm-trust-clients`). Medians of answers per second and of the server's
  * processor time per answer, which a busy machine changes less, and how many times better than in the body both are.
  */
+
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DEV_SHM } from '../../adapters/shared-memory/dev-shm.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { send } from '../helpers/http.ts'
 import { inferMessage, regionMessage } from './grpc-message.ts'
 import { grpcLoad } from './h2load.ts'
@@ -15,7 +17,7 @@ import { BIG, inferBody, inputData, tensorBytes } from './models.ts'
 import type { FixedTensor } from './ort.ts'
 import { hasProgram } from './processes.ts'
 import { median } from './report.ts'
-import { type BenchServer, freePort, startNereid } from './servers.ts'
+import { type BenchServer, startNereid } from './servers.ts'
 
 process.env['ORT_DISABLE_TELEMETRY'] ??= '1'
 

@@ -1,8 +1,9 @@
 import { join } from 'node:path'
+import { freePort } from '../helpers/free-port.ts'
 import { send } from '../helpers/http.ts'
 import { inferBody, TINY } from './models.ts'
 import { onCore, residentMb, start } from './processes.ts'
-import { freePort, SERVER_SCRIPT, until } from './servers.ts'
+import { SERVER_SCRIPT, until } from './servers.ts'
 
 export interface Startup {
   /** From the start of the process to the first inference, seconds. */

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { freePort } from '../helpers/free-port.ts'
 import { ROOT } from './child.ts'
 import { buildBrowser, type Site, startSite } from './chromium.ts'
 
@@ -23,14 +23,6 @@ const HEADERS = [
   'referrer-policy',
   'x-content-type-options',
 ]
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  const address = server.address()
-  server.close()
-  return typeof address === 'object' && address !== null ? address.port : 0
-}
 
 test.skipIf(skip)('nginx serves the built site as our own little server does', async () => {
   buildBrowser()

@@ -1,9 +1,9 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '../../helpers/free-port.ts'
 import { ROOT } from '../child.ts'
 import { eventOf, type Front, responseOf, responseOfStream } from './events.ts'
 
@@ -156,15 +156,6 @@ function signal({ pid }: ChildProcess, name: NodeJS.Signals): void {
     const children = readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8')
     for (const child of children.split(' ').filter(Boolean)) process.kill(Number(child), name)
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address !== null ? address.port : 0
 }
 
 async function listening(port: number, exitCode: () => number | null): Promise<void> {
