@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { getRequestListener } from '@hono/node-server'
 import type { RequestFacts } from '../app.ts'
 import { createHostCheck } from './allowed-hosts.ts'
 import { createHttpServer, type HttpTls } from './http-server.ts'
 import { type InferRouteOptions, inferRoute, refusalOf } from './infer-route.ts'
+import { lazyListener } from './lazy-listener.ts'
 import { listenOptions } from './listen.ts'
 import { Sockets } from './sockets.ts'
 
@@ -68,10 +68,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpListener> {
   const timeouts = { ...DEFAULT_HTTP_TIMEOUTS, ...options.timeouts }
   const sockets = new Sockets(timeouts.bodyStallMs)
   const infer = inferRoute(options, sockets)
-  const slow = getRequestListener(
-    (request, { incoming }) => options.app.fetch(request, factsOf(incoming as IncomingMessage)),
-    { overrideGlobalObjects: false },
-  )
+  const slow = lazyListener((request, incoming) => options.app.fetch(request, factsOf(incoming)))
   const factsOf = (incoming: IncomingMessage): RequestFacts => ({
     address: incoming.socket.remoteAddress ?? '',
     certificate: sockets.of(incoming.socket).certificate,
@@ -86,7 +83,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpListener> {
       refuseHost(response)
       return
     }
-    if (options.inferRoute === false || !infer(request, response)) void slow(request, response)
+    if (options.inferRoute === false || !infer(request, response)) slow(request, response)
   }
 
   const { server, setTls } = createHttpServer({

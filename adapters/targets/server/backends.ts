@@ -3,8 +3,8 @@ import { repeatBackend } from '../../../core/backend/repeat.ts'
 import type { Backend } from '../../../core/backend/types.ts'
 import type { FamilySamples } from '../../../core/metrics/model-series.ts'
 import type { Clock, Log } from '../../../core/platform.ts'
+import { lazyBackend } from '../../backends/lazy.ts'
 import { neuronBackend } from '../../backends/neuron.ts'
-import { typescriptBackend } from '../../backends/typescript.ts'
 import type { ServeOptions } from '../../cli/options.ts'
 import { type Gpus, openGpus } from '../../metrics/gpu.ts'
 
@@ -44,7 +44,15 @@ export async function openBackends(
       neuron,
       identityBackend({ clock }),
       repeatBackend({ clock }),
-      typescriptBackend({ clock, worker: workerFile('typescript-worker') }),
+      lazyBackend({
+        name: 'typescript',
+        defaultModelFilename: 'model.ts',
+        defaultCpuInstances: 1,
+        open: async () => {
+          const { typescriptBackend } = await import('../../backends/typescript.ts')
+          return typescriptBackend({ clock, worker: workerFile('typescript-worker') })
+        },
+      }),
     ],
     families: () => [...gpus.families(), ...neuron.families()],
     close: () => gpus.close(),
