@@ -62,6 +62,8 @@ export interface CreateServerOptions {
   /** In the order of the `--model-repository` flags. */
   readonly stores: readonly ModelStore[]
   readonly backends: readonly Backend[]
+  /** What files that come with a load request are served through. Default: they are served as they are. */
+  readonly guard?: ((store: ModelStore) => ModelStore) | undefined
   /** Keeps the responses of models that ask for it; closed with the server. Default none. */
   readonly cache?: ResponseCache | undefined
   readonly options?: ServerOptions
@@ -72,7 +74,7 @@ export interface CreateServerOptions {
  * throws INVALID_ARG for options that contradict each other.
  */
 export async function createServer(setup: CreateServerOptions): Promise<Server> {
-  const { platform, stores, backends, cache, options = {} } = setup
+  const { platform, stores, backends, guard, cache, options = {} } = setup
   const mode = options.modelControlMode ?? 'none'
   const loadModels = options.loadModels ?? []
   if (mode === 'explicit' && loadModels.includes('*') && loadModels.length > 1) {
@@ -103,6 +105,7 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
     platform,
     stores,
     backends: new Map(backends.map((backend) => [backend.name, backend])),
+    guard,
     backendConfig: options.backendConfig ?? new Map(),
     mode,
     autoComplete: !(options.disableAutoComplete ?? false),

@@ -13,6 +13,8 @@ export interface ServeOptions {
   /** Empty = none given. */
   readonly modelRepositories: readonly string[]
   readonly repositoryCache: RepositoryCacheFlags
+  /** '' = files are served as they are. */
+  readonly modelDigestFile: string
   readonly exitOnError: boolean
   readonly disableAutoComplete: boolean
   readonly strictReadiness: boolean
@@ -72,7 +74,7 @@ export interface VertexFlags {
   readonly defaultModel: string
 }
 
-/** Copies of remote models on this machine. */
+/** Copies of models on this machine. */
 export interface RepositoryCacheFlags {
   /** '' = where such things belong on this machine. */
   readonly folder: string

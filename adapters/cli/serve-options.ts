@@ -71,6 +71,7 @@ export function serveOptions(
       folder: read.string('repository-cache-directory'),
       maxBytes: read.number('repository-cache-size'),
     },
+    modelDigestFile: read.string('model-digest-file'),
     exitOnError: read.boolean('exit-on-error'),
     disableAutoComplete: disabled || strict,
     strictReadiness: read.boolean('strict-readiness'),

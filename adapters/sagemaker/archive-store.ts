@@ -85,6 +85,11 @@ export class ArchiveStore implements ModelStore {
     return store.localPath(inside, signal)
   }
 
+  async localise(path: string, signal?: AbortSignal): Promise<() => void> {
+    const { mount, inside } = this.#need(path)
+    return (await mount.archive.store.localise?.(inside, signal)) ?? (() => undefined)
+  }
+
   #find(path: string) {
     const slash = path.indexOf('/')
     const name = slash < 0 ? path : path.slice(0, slash)

@@ -12,6 +12,8 @@ export interface OpenStoresOptions {
   readonly cacheBytes: number
   /** This user's own folder. */
   readonly home: string
+  /** `--model-digest-file`; '' = files are served as they are. */
+  readonly digestFile?: string
   /** What names regions, endpoints, credentials and folders. */
   readonly env: Readonly<Record<string, string | undefined>>
   readonly log: Log
@@ -20,18 +22,22 @@ export interface OpenStoresOptions {
 export interface OpenStores {
   /** In the order of the roots. */
   readonly stores: readonly ModelStore[]
-  /** Lets go of connections. Idempotent. */
-  close(): void
+  /** What a store of model files that come by another way is served through; the stores here are already. */
+  readonly guard: (store: ModelStore) => ModelStore
+  /** Lets go of connections and of copies. Idempotent. */
+  close(): Promise<void>
 }
 
 /**
  * The stores of repositories, by the scheme of each root. What is needed for remote ones alone is loaded when there is one.
- * Throws INVALID_ARG for a root that cannot be one; whether a remote one is there shows when it is read.
+ * Throws INVALID_ARG for a root that cannot be one, and for a digest file that cannot be used; whether a remote
+ * repository is there shows when it is read.
  */
 export async function openStores(options: OpenStoresOptions): Promise<OpenStores> {
   const open: RemoteFiles[] = []
   const stores: ModelStore[] = []
   let copies: LocalCopies | undefined
+  const { guard, close } = await openGuard(options)
   for (const root of options.roots) {
     const scheme = /^([a-z0-9]+):\/\//.exec(root)?.[1]
     if (scheme === undefined) {
@@ -49,10 +55,26 @@ export async function openStores(options: OpenStoresOptions): Promise<OpenStores
     stores.push(remoteStore({ files, local: copies }))
   }
   return {
-    stores,
-    close: () => {
+    stores: stores.map(guard),
+    guard,
+    close: async () => {
       for (const files of open) files.close()
+      await close()
     },
+  }
+}
+
+async function openGuard(options: OpenStoresOptions): Promise<Pick<OpenStores, 'guard' | 'close'>> {
+  const { digestFile: file = '' } = options
+  if (file === '') return { guard: (store) => store, close: async () => undefined }
+  const { digestFile } = await import('./digest-file.ts')
+  const { copyFolders } = await import('./copy-folders.ts')
+  const { verifiedStore } = await import('./verified.ts')
+  const digests = await digestFile(file)
+  const folders = copyFolders(`${cacheFolder(options)}/verified`)
+  return {
+    guard: (store) => verifiedStore({ store, digests, folders }),
+    close: () => folders.close(),
   }
 }
 

@@ -31,6 +31,8 @@ export interface ManagerOptions {
   readonly caching: Caching | undefined
   /** See {@link LoaderOptions.peers}. */
   readonly peers?: LoaderOptions['peers']
+  /** See {@link PlanOptions.guard}. */
+  readonly guard?: PlanOptions['guard']
   /** See {@link LoaderOptions.claim}. */
   readonly claim?: LoaderOptions['claim']
   /** See {@link OperationsOptions.parts}. */
@@ -229,8 +231,9 @@ export class RepositoryManager {
   }
 
   #planOptions(): PlanOptions {
-    const { stores, autoComplete, configName, platform } = this.#options
-    return { stores, autoComplete, configName, log: platform.log, signal: this.#abort.signal }
+    const { stores, autoComplete, configName, platform, guard } = this.#options
+    const { log } = platform
+    return { stores, autoComplete, configName, guard, log, signal: this.#abort.signal }
   }
 }
 

@@ -26,6 +26,8 @@ export interface PlanOptions extends SnapshotOptions {
   readonly stores: readonly ModelStore[]
   readonly autoComplete: boolean
   readonly log: Log
+  /** See {@link CreateServerOptions.guard}. */
+  readonly guard?: ((store: ModelStore) => ModelStore) | undefined
 }
 
 /** Finds `name` in the repositories. Throws NOT_FOUND where none has it, INVALID_ARG where several have. */
@@ -73,7 +75,8 @@ export async function inlineModel(
     checkInlineFile(file)
     placed.set(safeJoin(folder, file), content)
   }
-  const store = fileMapStore({ root: `files of the load request for '${name}'`, files: placed })
+  const given = fileMapStore({ root: `files of the load request for '${name}'`, files: placed })
+  const store = options.guard?.(given) ?? given
   const scanned = await scanModel(store, name, options)
   if (scanned === undefined) throw new ServerError('INVALID_ARG', 'load request has no files')
   return scanned

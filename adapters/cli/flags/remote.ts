@@ -1,8 +1,14 @@
 import type { FlagGroup } from '../flag-types.ts'
 
 export const REMOTE_GROUP: FlagGroup = {
-  title: 'Remote Model Repositories',
+  title: 'Files of Models',
   flags: [
+    {
+      name: 'model-digest-file',
+      type: 'string',
+      effect: 'served',
+      help: "What sha256sum wrote of the repository's files: a model of which any file is not listed there, as it is, is not loaded. It is read again when it changes; write it before the files it lists.",
+    },
     {
       name: 'repository-cache-directory',
       type: 'string',

@@ -45,10 +45,11 @@ export async function composeDev(setup: {
   // What makes Node run TypeScript here does not do so in worker threads.
   const worker = await translate(fileURLToPath(workerFile), 'worker')
   const { folder, maxBytes } = options.repositoryCache
-  const { stores } = await openStores({
+  const { stores, guard } = await openStores({
     roots: repositories,
     cacheFolder: folder,
     cacheBytes: maxBytes,
+    digestFile: options.modelDigestFile,
     home: homedir(),
     env: process.env,
     log,
@@ -56,6 +57,7 @@ export async function composeDev(setup: {
   const server: Server = await createServer({
     platform,
     stores,
+    guard,
     backends: [
       onnxBackend({ clock }),
       identityBackend({ clock }),

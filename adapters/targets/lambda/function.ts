@@ -77,10 +77,11 @@ export function functionLimits({ http }: ServeOptions): ProtocolLimits {
 async function loadServer({ options, platform, env }: FunctionSetup): Promise<Server> {
   const { clock, log } = platform
   const named = options.modelRepositories
-  const { stores } = await openStores({
+  const { stores, guard } = await openStores({
     roots: named.length > 0 ? named : [join(env['LAMBDA_TASK_ROOT'] ?? '.', 'models')],
     cacheFolder: options.repositoryCache.folder,
     cacheBytes: options.repositoryCache.maxBytes,
+    digestFile: options.modelDigestFile,
     // All that a function may write to.
     home: tmpdir(),
     env,
@@ -92,6 +93,7 @@ async function loadServer({ options, platform, env }: FunctionSetup): Promise<Se
     platform,
     // There is one request at a time.
     stores: stores.map(withoutQueueDelay),
+    guard,
     backends: [
       { ...onnxBackend({ clock }), defaultCpuInstances: 1 },
       identityBackend({ clock }),

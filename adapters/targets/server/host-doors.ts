@@ -14,6 +14,7 @@ import { memoryRoom } from '../../sagemaker/memory-room.ts'
 import { SageMakerModels } from '../../sagemaker/models.ts'
 import type { RoomForModel } from '../../sagemaker/types.ts'
 import { diskStore } from '../../stores/disk.ts'
+import type { OpenStores } from '../../stores/open.ts'
 import { vertexModel } from '../../vertex/default-model.ts'
 import { vertexFront } from '../../vertex/front.ts'
 import type { Doors } from './doors.ts'
@@ -25,14 +26,15 @@ export function sagemakerDoor(setup: {
   readonly platform: NodePlatform
   readonly server: Server
   readonly store: ArchiveStore
+  readonly guard: OpenStores['guard']
   /** Absent = loads are never refused for the memory they take. */
   readonly room: RoomForModel | undefined
 }): HostDoor {
-  const { flags, platform, server, store, room } = setup
+  const { flags, platform, server, store, guard, room } = setup
   const { clock, log } = platform
   const open = (url: string) => {
     const { hash, folder } = archivePlace(url, flags.modelsFolder)
-    return { store: diskStore({ root: join(flags.modelsFolder, hash) }), folder }
+    return { store: guard(diskStore({ root: join(flags.modelsFolder, hash) })), folder }
   }
   const models = new SageMakerModels({ server, store, archives: { open }, clock, log, room })
   return {

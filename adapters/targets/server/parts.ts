@@ -122,7 +122,7 @@ export function serverParts(setup: {
       guard?.close()
       await tracing?.close()
       await devices?.close()
-      remote?.close()
+      await remote?.close()
     },
     createServer: async () => {
       doors()
@@ -134,6 +134,7 @@ export function serverParts(setup: {
         platform,
         stores: [...remote.stores, ...archiveStores],
         backends: devices.backends,
+        guard: remote.guard,
         cache,
         options,
       })
@@ -156,7 +157,11 @@ export function serverParts(setup: {
       const { roomForModels, sagemakerDoor } = await import('./host-doors.ts')
       const flags = options.sagemaker
       const room = roomForModels(options.overload)
-      return openHttp(server, sagemakerDoor({ flags, platform, server, store: archives, room }))
+      const guard = remote?.guard ?? ((store) => store)
+      return openHttp(
+        server,
+        sagemakerDoor({ flags, platform, server, store: archives, guard, room }),
+      )
     },
     startVertex: async (server) => {
       const { vertexDoor } = await import('./host-doors.ts')

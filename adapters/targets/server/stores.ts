@@ -6,13 +6,14 @@ import { type OpenStores, openStores } from '../../stores/open.ts'
 /** The stores of the repositories that the command line names. */
 export function openRepositories(
   roots: readonly string[],
-  { repositoryCache }: ServeOptions,
+  { repositoryCache, modelDigestFile: digestFile }: ServeOptions,
   { log }: NodePlatform,
 ): Promise<OpenStores> {
   return openStores({
     roots,
     cacheFolder: repositoryCache.folder,
     cacheBytes: repositoryCache.maxBytes,
+    digestFile,
     home: homeFolder(),
     env: process.env,
     log,

@@ -35,6 +35,7 @@ test('without flags everything has the default that Triton gives it', () => {
     },
     modelRepositories: [],
     repositoryCache: { folder: '', maxBytes: 0 },
+    modelDigestFile: '',
     exitOnError: true,
     disableAutoComplete: false,
     strictReadiness: true,
