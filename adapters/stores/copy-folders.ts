@@ -1,5 +1,5 @@
 import { readFileSync, readlinkSync } from 'node:fs'
-import { mkdir, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { makePrivate } from './private-folder.ts'
 
@@ -17,7 +17,6 @@ export function copyFolders(parent: string): CopyFolders {
   const prefix = `${machine()}-${process.pid}-${startOf(process.pid)}-`
   const made = new Set<string>()
   let ready: Promise<void> | undefined
-  let count = 0
 
   async function prepare(): Promise<void> {
     await makePrivate(base)
@@ -35,8 +34,7 @@ export function copyFolders(parent: string): CopyFolders {
     async create() {
       ready ??= prepare()
       await ready
-      const folder = join(base, `${prefix}${count++}`)
-      await mkdir(folder, { mode: 0o700 })
+      const folder = await mkdtemp(join(base, prefix))
       made.add(folder)
       return folder
     },

@@ -22,8 +22,11 @@ export interface OpenStoresOptions {
 export interface OpenStores {
   /** In the order of the roots. */
   readonly stores: readonly ModelStore[]
-  /** What a store of model files that come by another way is served through; the stores here are already. */
-  readonly guard: (store: ModelStore) => ModelStore
+  /**
+   * What a store of model files that come by another way is served through; the stores here are already. `folder` is what
+   * its paths have before those that a list of digests has.
+   */
+  readonly guard: (store: ModelStore, folder?: string) => ModelStore
   /** Lets go of connections and of copies. Idempotent. */
   close(): Promise<void>
 }
@@ -55,7 +58,7 @@ export async function openStores(options: OpenStoresOptions): Promise<OpenStores
     stores.push(remoteStore({ files, local: copies }))
   }
   return {
-    stores: stores.map(guard),
+    stores: stores.map((store) => guard(store)),
     guard,
     close: async () => {
       for (const files of open) files.close()
@@ -73,7 +76,7 @@ async function openGuard(options: OpenStoresOptions): Promise<Pick<OpenStores, '
   const digests = await digestFile(file)
   const folders = copyFolders(`${cacheFolder(options)}/verified`)
   return {
-    guard: (store) => verifiedStore({ store, digests, folders }),
+    guard: (store, folder) => verifiedStore({ store, digests, folder, folders }),
     close: () => folders.close(),
   }
 }

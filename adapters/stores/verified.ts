@@ -9,13 +9,16 @@ import type { VerifiedFiles } from './verified-types.ts'
 export interface VerifiedStoreOptions {
   readonly store: ModelStore
   readonly digests: ModelDigests
+  /** What of the store's paths lists do not have: an archive's own folder. Default ''. */
+  readonly folder?: string | undefined
   /** Where files of a disk are copied to before they are loaded. */
   readonly folders: CopyFolders
 }
 
 /** `store`, of which nothing can be read but what `digests` lists: models, configurations, code and what lies beside it. */
 export function verifiedStore(options: VerifiedStoreOptions): ModelStore {
-  const { store, digests, folders } = options
+  const { store, folders } = options
+  const digests = digestsBelow(options)
   const copies = (): VerifiedFiles => verifiedCopy(store, digests, folders)
   const { pin, localPath } = store
   if (pin !== undefined) {
@@ -52,4 +55,11 @@ function verifiedView(
     },
     ...files,
   }
+}
+
+function digestsBelow({ digests, folder = '' }: VerifiedStoreOptions): ModelDigests {
+  if (folder === '') return digests
+  const cut = (path: string): string =>
+    path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : path
+  return { check: (root, path, sha256) => digests.check(root, cut(path), sha256) }
 }

@@ -34,7 +34,7 @@ export function sagemakerDoor(setup: {
   const { clock, log } = platform
   const open = (url: string) => {
     const { hash, folder } = archivePlace(url, flags.modelsFolder)
-    return { store: guard(diskStore({ root: join(flags.modelsFolder, hash) })), folder }
+    return { store: guard(diskStore({ root: join(flags.modelsFolder, hash) }), 'model'), folder }
   }
   const models = new SageMakerModels({ server, store, archives: { open }, clock, log, room })
   return {
