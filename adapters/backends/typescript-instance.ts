@@ -12,10 +12,11 @@ import type { ModelConfig } from '../../core/config/types.ts'
 import { messageOf, ServerError } from '../../core/errors.ts'
 import type { InferRequest } from '../../core/infer.ts'
 import type { Log } from '../../core/platform.ts'
-import { Backoff } from './typescript-backoff.ts'
+import { Backoff } from './hosted/backoff.ts'
+import { PeerCalls } from './hosted/peer-calls.ts'
 import { Execution } from './typescript-execution.ts'
 import type { FromWorker } from './typescript-messages.ts'
-import { PeerCalls } from './typescript-peers.ts'
+import { peerAnswer, peerCall, peerControlled } from './typescript-peer-messages.ts'
 import { openThread, startThread, type ThreadSource } from './typescript-start.ts'
 import type { ModelThread } from './typescript-thread.ts'
 
@@ -132,8 +133,8 @@ export class TypescriptInstance implements Instance {
     const calls = new PeerCalls({
       peers,
       clock: source.clock,
-      post: (message, transfer) => thread.post(message, transfer),
-      requestOf: (run, index) => this.#execution?.requestOf(run, index),
+      answer: (call, answer, final) => peerAnswer(thread, call, answer, final),
+      controlled: (call, result) => peerControlled(thread, call, result),
     })
     this.#thread = thread
     this.#calls = calls
@@ -150,7 +151,7 @@ export class TypescriptInstance implements Instance {
         this.#execution?.receive(message, thread)
         break
       case 'infer':
-        calls.infer(message)
+        calls.infer(peerCall(message, this.#execution?.requestOf(message.run, message.index)))
         break
       case 'stop':
         calls.stop(message.call)

@@ -130,6 +130,3 @@ export type FromWorker =
   | WireControl
   | { readonly kind: 'log'; readonly level: LogLevel; readonly message: string }
   | { readonly kind: 'finished' }
-
-/** Answers of a decoupled model, or of a call to one, that may be on their way without having been taken. */
-export const MAX_UNTAKEN = 16

@@ -1,8 +1,9 @@
 import { ServerError } from '../../core/errors.ts'
 import type { Execute, ModelResponse } from '../../core/model-api/types.ts'
+import { MAX_UNTAKEN } from './hosted/untaken.ts'
 import { type AnswerRules, packAnswers } from './typescript-answers.ts'
 import type { Post } from './typescript-calls.ts'
-import { MAX_UNTAKEN, type ToWorker, type WireAnswer } from './typescript-messages.ts'
+import type { ToWorker, WireAnswer } from './typescript-messages.ts'
 import { ReceivedRequest } from './typescript-request.ts'
 import { noBytes, wireError } from './typescript-wire.ts'
 

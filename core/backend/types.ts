@@ -27,12 +27,17 @@ export interface PeerModel {
   submit(request: InferRequest): void
 }
 
+export interface PeerOverrides {
+  readonly config?: string
+  readonly files?: ReadonlyMap<string, Uint8Array>
+}
+
 /** The models of the server, for those that call others. */
 export interface Peers {
   /** `version` '' = the highest that serves. Throws NOT_FOUND or UNAVAILABLE with Triton's text. Keeps only for a turn. */
   find(name: string, version: string): PeerModel
-  /** As the load API does. */
-  load(name: string): Promise<void>
+  /** As the load API does, with `overrides` as they come with it: the config as JSON text, files by name. */
+  load(name: string, overrides?: PeerOverrides): Promise<void>
   unload(name: string): Promise<void>
 }
 
@@ -93,8 +98,8 @@ export interface BatchResult {
    */
   readonly again?: readonly InferRequest[]
   /**
-   * Instead of `outputs`, where they cannot be joined: one answer for each request of the batch, in its order. Not for models
-   * with implicit state.
+   * Instead of `outputs`, where they cannot be joined: one answer for each request of the batch, in its order; what stands for
+   * one that runs again is not looked at. Not for models with implicit state.
    */
   readonly answers?: readonly (InferResponse | ServerError)[]
   readonly release?: () => void

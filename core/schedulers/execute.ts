@@ -116,7 +116,7 @@ export function createRunner(options: RunnerOptions): Runner {
   }
   const succeed = (result: BatchResult, endNs: number): void => {
     if (result.answers !== undefined) {
-      separate(result.answers, endNs)
+      separate(result.answers, result.again ?? [], endNs)
       return
     }
     const { requests, size } = batch
@@ -139,8 +139,12 @@ export function createRunner(options: RunnerOptions): Runner {
     }
   }
   /** Each request gets an answer of its own. */
-  const separate = (answers: readonly (InferResponse | ServerError)[], endNs: number): void => {
-    const failed: InferRequest[] = []
+  const separate = (
+    answers: readonly (InferResponse | ServerError)[],
+    again: readonly InferRequest[],
+    endNs: number,
+  ): void => {
+    const uncounted: InferRequest[] = [...again]
     const fitting = batch.requests.map((request, i): InferResponse | ServerError => {
       const given = answers[i] ?? new ServerError('INTERNAL', 'the model gave no answer')
       try {
@@ -156,12 +160,14 @@ export function createRunner(options: RunnerOptions): Runner {
     for (let i = 0; i < fitting.length; i++) {
       const request = batch.requests[i] as InferRequest
       if (request.settled || !(fitting[i] instanceof ServerError)) continue
-      failed.push(request)
+      if (again.includes(request)) continue
+      uncounted.push(request)
       stats.recordFailure(request.cancelled ? 'CANCELED' : 'BACKEND', endNs - request.startNs)
     }
-    count(endNs, failed)
+    count(endNs, uncounted)
     for (let i = 0; i < fitting.length; i++) {
-      answer(i, batch.requests[i] as InferRequest, fitting[i] as InferResponse | ServerError)
+      const request = batch.requests[i] as InferRequest
+      if (!again.includes(request)) answer(i, request, fitting[i] as InferResponse | ServerError)
     }
   }
   const count = (endNs: number, again: readonly InferRequest[] | undefined): void => {

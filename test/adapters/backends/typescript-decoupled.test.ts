@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import { MAX_UNTAKEN } from '../../../adapters/backends/typescript-messages.ts'
+import { MAX_UNTAKEN } from '../../../adapters/backends/hosted/untaken.ts'
 import type { Tensor } from '../../../core/tensor.ts'
 import { until } from '../../helpers/until.ts'
 import { type Asked, ask, buildWorker, type Serving, serveModels } from './typescript-rig.ts'
