@@ -1,3 +1,4 @@
+import type { BackendFinder } from './backend/finder.ts'
 import type { Backend } from './backend/types.ts'
 import { createCaching } from './cache/caching.ts'
 import type { ResponseCache } from './cache/types.ts'
@@ -62,6 +63,8 @@ export interface CreateServerOptions {
   /** In the order of the `--model-repository` flags. */
   readonly stores: readonly ModelStore[]
   readonly backends: readonly Backend[]
+  /** Finds backends that are not among them; closed with the server. Default none. */
+  readonly finder?: BackendFinder | undefined
   /** What files that come with a load request are served through. Default: they are served as they are. */
   readonly guard?: ((store: ModelStore) => ModelStore) | undefined
   /** Keeps the responses of models that ask for it; closed with the server. Default none. */
@@ -74,7 +77,7 @@ export interface CreateServerOptions {
  * throws INVALID_ARG for options that contradict each other.
  */
 export async function createServer(setup: CreateServerOptions): Promise<Server> {
-  const { platform, stores, backends, guard, cache, options = {} } = setup
+  const { platform, stores, backends, finder, guard, cache, options = {} } = setup
   const mode = options.modelControlMode ?? 'none'
   const loadModels = options.loadModels ?? []
   if (mode === 'explicit' && loadModels.includes('*') && loadModels.length > 1) {
@@ -105,6 +108,7 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
     platform,
     stores,
     backends: new Map(backends.map((backend) => [backend.name, backend])),
+    finder,
     guard,
     backendConfig: options.backendConfig ?? new Map(),
     mode,
@@ -184,6 +188,7 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
       platform.log.error('Exit timeout expired. Exiting immediately.')
       manager.terminate()
     }
+    await finder?.close()
     await cache?.close()
   }
 

@@ -27,6 +27,8 @@ export interface ServeOptions {
   readonly modelLoadRetryCount: number
   /** Backend → setting → value; '' = all backends. */
   readonly backendConfig: ReadonlyMap<string, ReadonlyMap<string, string>>
+  /** Holds a folder for each backend that is a plug-in. */
+  readonly backendDirectory: string
   readonly onnxRuntime: 'ffi' | 'node'
   /** GPU → fraction of its memory above which no model is loaded on it. */
   readonly gpuLoadLimits: ReadonlyMap<number, number>

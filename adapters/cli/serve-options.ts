@@ -82,6 +82,7 @@ export function serveOptions(
     modelLoadThreadCount: read.number('model-load-thread-count'),
     modelLoadRetryCount: read.number('model-load-retry-count'),
     backendConfig: backendConfig(read.list('backend-config')),
+    backendDirectory: read.string('backend-directory'),
     onnxRuntime: read.string('onnx-runtime') === 'node' ? 'node' : 'ffi',
     gpuLoadLimits: new Map(read.list('model-load-gpu-limit').map(gpuLoadLimit)),
     rateLimit:

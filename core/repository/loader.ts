@@ -1,3 +1,4 @@
+import type { BackendFinder } from '../backend/finder.ts'
 import type { Backend, ModelSource, Peers } from '../backend/types.ts'
 import type { Caching } from '../cache/caching.ts'
 import type { ModelConfig } from '../config/types.ts'
@@ -9,6 +10,7 @@ import type { LoadedModel } from '../model/model.ts'
 import type { Platform } from '../platform.ts'
 import type { RateLimiter } from '../rate-limit/types.ts'
 import { sameVersion } from './diff.ts'
+import { findBackend } from './find-backend.ts'
 import { createGate, type Gate } from './gate.ts'
 import { type ModelRecord, UNLOADED } from './lifecycle.ts'
 import { modelSize } from './model-size.ts'
@@ -20,6 +22,8 @@ import { chooseVersions } from './versions.ts'
 export interface LoaderOptions {
   readonly platform: Platform
   readonly backends: ReadonlyMap<string, Backend>
+  /** Where backends are looked for that are not among them. Absent = nowhere. */
+  readonly finder?: BackendFinder | undefined
   /** By backend name; '' holds the pairs for any backend. */
   readonly backendConfig: ReadonlyMap<string, ReadonlyMap<string, string>>
   readonly autoComplete: boolean
@@ -164,11 +168,11 @@ export class Loader {
       log,
       peers: this.#peers,
     })
-    const open = (): Promise<LoadedModel> => {
+    const open = async (): Promise<LoadedModel> => {
       if (isEnsemble(plan.config)) {
         return loadEnsemble({ source: source(new Map()), models, clock, caching, signal })
       }
-      const backend = this.#backendOf(plan.config)
+      const backend = await this.#backendOf(plan, version, signal)
       const settings = this.#settingsOf(backend.name)
       return loadModel({
         backend,
@@ -227,17 +231,15 @@ export class Loader {
     platform.log.info(`failed to load '${record.name}'`)
   }
 
-  #backendOf(config: ModelConfig): Backend {
-    const name = config.backend ?? ''
+  async #backendOf(plan: ModelPlan, version: number, signal: AbortSignal): Promise<Backend> {
+    const name = plan.config.backend ?? ''
     if (name === '') {
-      throw new ServerError('INVALID_ARG', `unknown platform '${config.platform ?? ''}'`)
+      throw new ServerError('INVALID_ARG', `unknown platform '${plan.config.platform ?? ''}'`)
     }
-    const backend = this.#options.backends.get(name)
-    if (backend !== undefined) return backend
-    const known = [...this.#options.backends.keys()].sort().join(', ')
-    throw new ServerError(
-      'INVALID_ARG',
-      `unable to find backend library for backend '${name}', this server has: ${known}`,
+    const { view: store, path: modelPath } = plan.files
+    return findBackend(
+      { backend: name, store, modelPath, versionPath: `${modelPath}/${version}`, signal },
+      this.#options,
     )
   }
 

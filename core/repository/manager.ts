@@ -21,6 +21,8 @@ export interface ManagerOptions {
   readonly platform: Platform
   readonly stores: readonly ModelStore[]
   readonly backends: ReadonlyMap<string, Backend>
+  /** See {@link LoaderOptions.finder}. */
+  readonly finder?: LoaderOptions['finder']
   readonly backendConfig: ReadonlyMap<string, ReadonlyMap<string, string>>
   readonly mode: ModelControlMode
   readonly autoComplete: boolean
@@ -57,7 +59,7 @@ export class RepositoryManager {
     this.#operations = new ModelOperations({
       ...options,
       control: {
-        load: (name) => this.load(name, {}),
+        load: (name, overrides = {}) => this.load(name, overrides),
         unload: (name) => this.unload(name, false),
       },
       planOptions: () => this.#planOptions(),

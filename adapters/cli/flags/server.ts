@@ -179,8 +179,8 @@ export const BACKEND_GROUP: FlagGroup = {
       name: 'backend-directory',
       type: 'string',
       default: '/opt/tritonserver/backends',
-      effect: 'accepted',
-      help: 'Where Triton looks for backend libraries; the backends of this server are built in.',
+      effect: 'served',
+      help: 'Holds a folder for each backend that is a plug-in.',
     },
     {
       name: 'backend-config',

@@ -1,3 +1,4 @@
+import type { BackendFinder } from '../../../core/backend/finder.ts'
 import { identityBackend } from '../../../core/backend/identity.ts'
 import { repeatBackend } from '../../../core/backend/repeat.ts'
 import type { Backend } from '../../../core/backend/types.ts'
@@ -5,6 +6,7 @@ import type { FamilySamples } from '../../../core/metrics/model-series.ts'
 import type { Clock, Log } from '../../../core/platform.ts'
 import { lazyBackend } from '../../backends/lazy.ts'
 import { neuronBackend } from '../../backends/neuron.ts'
+import { lazyFinder } from '../../backends/plugin/lazy-finder.ts'
 import type { ServeOptions } from '../../cli/options.ts'
 import { type Gpus, openGpus } from '../../metrics/gpu.ts'
 
@@ -19,6 +21,8 @@ export const BACKEND_NAMES: readonly string[] = [
 
 export interface OpenBackends {
   readonly backends: readonly Backend[]
+  /** Finds plug-ins. */
+  readonly finder: BackendFinder
   /** What they tell of the devices they use. */
   families(): readonly FamilySamples[]
   /** Stops watching the devices. Idempotent. */
@@ -54,6 +58,11 @@ export async function openBackends(
         },
       }),
     ],
+    finder: lazyFinder(async () => {
+      const { pluginFinder } = await import('../../backends/plugin/finder.ts')
+      const { backendDirectory: directory } = options
+      return pluginFinder({ clock, log, directory, workingFolder: process.cwd() })
+    }),
     families: () => [...gpus.families(), ...neuron.families()],
     close: () => gpus.close(),
   }

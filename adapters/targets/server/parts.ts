@@ -134,6 +134,7 @@ export function serverParts(setup: {
         platform,
         stores: [...remote.stores, ...archiveStores],
         backends: devices.backends,
+        finder: devices.finder,
         guard: remote.guard,
         cache,
         options,

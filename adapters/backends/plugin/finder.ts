@@ -1,0 +1,68 @@
+import type { BackendFinder } from '../../../core/backend/finder.ts'
+import { messageOf, ServerError } from '../../../core/errors.ts'
+import type { Clock, Log } from '../../../core/platform.ts'
+import { Plugin } from './plugin.ts'
+import { type PluginFile, type SearchOptions, searchPlugin } from './search.ts'
+import type { PluginFactory } from './types.ts'
+
+export interface PluginFinderOptions extends SearchOptions {
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/**
+ * Finds plug-ins where Triton looks for backend libraries, and as packages. A plug-in is read when the first model names it;
+ * models that find the same file share one backend.
+ */
+export function pluginFinder(options: PluginFinderOptions): BackendFinder {
+  const { clock, log } = options
+  /** By file and name. */
+  const plugins = new Map<string, Promise<Plugin>>()
+
+  async function open(name: string, file: PluginFile, key: string): Promise<Plugin> {
+    const factory = await importFactory(name, file)
+    log.info(`backend '${name}' is a plug-in: ${file.path}`)
+    return new Plugin(factory, { name, clock, log, onIdle: () => plugins.delete(key) })
+  }
+
+  return {
+    async find(query) {
+      const { backend: name } = query
+      const { file, looked } = await searchPlugin(query, options)
+      if (file === undefined) return { looked }
+      const key = `${name} ${file.url}`
+      let plugin = plugins.get(key)
+      if (plugin === undefined) {
+        plugin = open(name, file, key)
+        plugins.set(key, plugin)
+      }
+      try {
+        return { backend: await (await plugin).lend(), looked }
+      } catch (error) {
+        plugins.delete(key)
+        throw error
+      }
+    },
+    async close() {
+      const open = [...plugins.values()]
+      plugins.clear()
+      await Promise.all(open.map(async (one) => (await one.catch(() => undefined))?.close()))
+    },
+  }
+}
+
+async function importFactory(name: string, { path, url }: PluginFile): Promise<PluginFactory> {
+  const refuse = (problem: string, cause?: unknown): ServerError =>
+    new ServerError('INVALID_ARG', `backend '${name}': plug-in ${path} ${problem}`, { cause })
+  const module = await import(url).catch((error: unknown) => {
+    throw refuse(`cannot be imported: ${messageOf(error)}`, error)
+  })
+  const { backend, default: whole } = module as Record<string, unknown>
+  // A CommonJS module is its own default.
+  const inner = (whole as Record<string, unknown> | undefined)?.['backend']
+  const factory = [backend, whole, inner].find((one) => typeof one === 'function')
+  if (factory === undefined) {
+    throw refuse("exports no function 'backend', and none as its default")
+  }
+  return factory as PluginFactory
+}
