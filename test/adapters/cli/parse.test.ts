@@ -64,6 +64,7 @@ test('without flags everything has the default that Triton gives it', () => {
     modelLoadThreadCount: 4,
     modelLoadRetryCount: 0,
     backendConfig: new Map(),
+    backendDirectory: '/opt/tritonserver/backends',
     onnxRuntime: 'ffi',
     gpuLoadLimits: new Map(),
     rateLimit: undefined,
