@@ -60,6 +60,7 @@ function lastForwarded(header: (name: string) => string | undefined): string {
 }
 
 const EMPTY = new Uint8Array(0)
+const SHOWN_CHARS = 40
 /** Binary tensors start at a multiple of this, so that runtimes can read them in place. */
 const TENSOR_ALIGNMENT = 8
 
@@ -70,6 +71,7 @@ function bodyOf(
 ): Uint8Array {
   if (typeof body !== 'string' || body === '') return EMPTY
   const encoding = isBase64Encoded === true ? 'base64' : 'utf8'
+  if (encoding === 'utf8') checkPlain(header('content-encoding'))
   const most = Buffer.byteLength(body, encoding)
   if (most > bodyBytes) {
     throw new ServerError(
@@ -83,6 +85,16 @@ function bodyOf(
   const size = room.write(body, before, encoding)
   if (headerLength > 0 && encoding === 'utf8') checkWhole(size, header('content-length'))
   return new Uint8Array(room.buffer, before, size)
+}
+
+/** A packed body that was read as text is broken, and its unpacking would say nothing that helps anybody. */
+function checkPlain(coding = ''): void {
+  const name = coding.trim().toLowerCase()
+  if (name === '' || name === 'identity') return
+  throw new ServerError(
+    'INVALID_ARG',
+    `a body with 'Content-Encoding: ${name.slice(0, SHOWN_CHARS)}' came as text, which breaks its bytes; send it without Content-Encoding or with 'Content-Type: application/octet-stream', or give a REST API the binary media type '*/*'`,
+  )
 }
 
 /** A gateway that takes binary tensors for text has replaced bytes of them before anybody here could see them. */

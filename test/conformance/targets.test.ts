@@ -89,6 +89,7 @@ describe.skipIf(NO_EMULATOR !== undefined)('the recorded requests in Lambda’s 
     )
 
   recordedOn('lambda, REST API', emulated('REST API', 'handler'), ['-lambda'])
+  recordedOn('lambda, load balancer', emulated('load balancer', 'handler'), ['-lambda'])
   const asText = ['-lambda', '-lambda-text'] as const
   recordedOn('lambda, HTTP API', emulated('HTTP API', 'handler'), asText)
   recordedOn('lambda, function URL that streams', emulated('function URL', 'stream'), asText)

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import type { ALBEvent, APIGatewayProxyEvent, APIGatewayProxyEventV2 } from 'aws-lambda'
 import { expect, test } from 'vitest'
 import { bufferedHandler } from '../../../adapters/lambda/buffered.ts'
@@ -139,4 +140,20 @@ test('a stream that is too long for an answer is left, and cancelled', async () 
   })
   const { result } = await pass(V2, { ...OK, body: [], stream })
   expect([result.statusCode, cancelled]).toEqual([413, true])
+})
+
+test('a packed body that came as text is refused with what to do; one that came as base64 is passed on', async () => {
+  const packed = gzipSync('{"inputs":[]}')
+  const headers = { 'Content-Type': 'application/json', 'Content-Encoding': 'GZIP' }
+  const whole = { ...ALB, headers, body: packed.toString('base64'), isBase64Encoded: true }
+  expect(await (await pass(whole)).asked?.body()).toEqual(new Uint8Array(packed))
+  const broken = { ...ALB, headers, body: packed.toString('utf8'), isBase64Encoded: false }
+  await expect((await pass(broken)).asked?.body()).rejects.toMatchObject({
+    code: 'INVALID_ARG',
+    message: expect.stringMatching(
+      /^a body with 'Content-Encoding: gzip' came as text.*without Content-Encoding.*octet-stream.*binary media type/,
+    ),
+  })
+  const plain = { ...broken, headers: { 'Content-Encoding': 'identity' }, body: '{}' }
+  expect((await (await pass(plain)).asked?.body())?.length).toBe(2)
 })

@@ -9,7 +9,10 @@ import type { HttpResult } from '../../../adapters/lambda/types.ts'
 /** What stands between a client and the function. */
 export type Front = 'function URL' | 'HTTP API' | 'REST API' | 'load balancer'
 
-/** What each of them reads as text; everything else is base64. A REST API that takes `*\/*` for binary has no text. */
+/**
+ * What each of them reads as text; everything else is base64, as is what is packed where a load
+ * balancer is the front. A REST API that takes `*\/*` for binary has no text.
+ */
 const TEXT = /^(text\/|application\/(json|javascript|xml))/
 
 type Fields = Record<string, string>
@@ -21,7 +24,8 @@ export async function eventOf(front: Front, request: Request): Promise<object> {
   const bytes = Buffer.from(await request.arrayBuffer())
   const headers: Fields = { host, ...Object.fromEntries(request.headers) }
   if (bytes.length > 0) headers['content-length'] = String(bytes.length)
-  const text = front !== 'REST API' && TEXT.test(headers['content-type'] ?? '')
+  const packed = front === 'load balancer' && headers['content-encoding'] !== undefined
+  const text = front !== 'REST API' && !packed && TEXT.test(headers['content-type'] ?? '')
   const body = bytes.toString(text ? 'utf8' : 'base64')
   const isBase64Encoded = !text
   switch (front) {
