@@ -1,16 +1,11 @@
-import type { Backend, BackendModel, Instance, ModelSource } from '../backend/types.ts'
+import type { Backend, Instance, ModelSource } from '../backend/types.ts'
 import type { Caching } from '../cache/caching.ts'
-import { completeConfig, DEFAULT_MAX_BATCH_SIZE } from '../config/autocomplete.ts'
-import { checkConfigAgainstIo } from '../config/check-io.ts'
-import { normalizeConfig } from '../config/normalize.ts'
-import type { ModelConfig } from '../config/types.ts'
-import { validateConfig } from '../config/validate.ts'
-import { ServerError } from '../errors.ts'
 import type { Clock } from '../platform.ts'
 import type { RateLimiter } from '../rate-limit/types.ts'
 import { createScheduler } from '../schedulers/create.ts'
 import type { Scheduler } from '../schedulers/types.ts'
 import { FirstResponseHistogram, ModelStats } from '../stats.ts'
+import { finishConfig } from './finish-config.ts'
 import { firstResponseBuckets } from './first-response-buckets.ts'
 import { readInitialStates } from './initial-states.ts'
 import { planInstances } from './instance-group.ts'
@@ -46,7 +41,7 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
   let serving: readonly Instance[] = instances
   let scheduler: Scheduler | undefined
   try {
-    const config = finishConfig(options, backendModel)
+    const config = finishConfig({ ...options, backendModel })
     const labels = await readLabels(source, config, signal)
     const initialStates = await readInitialStates({ config, source, signal })
     const identity = (await caching?.identify({ source, config, signal })) ?? null
@@ -108,37 +103,4 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
 function runnableOf(instances: readonly Instance[]): { runnable?: () => boolean } {
   if (instances.every(({ ready }) => ready === undefined)) return {}
   return { runnable: () => instances.some(({ ready }) => ready !== false) }
-}
-
-function finishConfig(options: LoadModelOptions, backendModel: BackendModel): ModelConfig {
-  const { source, backend } = options
-  const { io } = backendModel
-  const modelName = source.name
-  const given =
-    options.autoComplete && backendModel.config !== undefined
-      ? { ...backendModel.config, ...source.config }
-      : source.config
-  const completed = completeConfig(given, io, {
-    modelName,
-    defaultMaxBatchSize: defaultMaxBatchSize(source.settings),
-    enabled: options.autoComplete,
-  })
-  const config = normalizeConfig(completed, { modelName, backend })
-  validateConfig(config, { modelName })
-  if (io !== undefined) checkConfigAgainstIo(config, io, { modelName })
-  return config
-}
-
-/** `--backend-config=default-max-batch-size`: what auto-completion gives a model that can batch. */
-function defaultMaxBatchSize(settings: ReadonlyMap<string, string>): number {
-  const text = settings.get('default-max-batch-size')
-  if (text === undefined) return DEFAULT_MAX_BATCH_SIZE
-  const size = Number(text)
-  if (!/^\d+$/.test(text) || size > 0x7fff_ffff) {
-    throw new ServerError(
-      'INVALID_ARG',
-      `backend config 'default-max-batch-size' must be a number from 0 to 2147483647, got '${text}'`,
-    )
-  }
-  return size
 }

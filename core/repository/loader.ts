@@ -9,6 +9,7 @@ import { loadModel } from '../model/load-model.ts'
 import type { LoadedModel } from '../model/model.ts'
 import type { Platform } from '../platform.ts'
 import type { RateLimiter } from '../rate-limit/types.ts'
+import { settingsOf } from './backend-settings.ts'
 import { sameVersion } from './diff.ts'
 import { findBackend } from './find-backend.ts'
 import { createGate, type Gate } from './gate.ts'
@@ -173,7 +174,7 @@ export class Loader {
         return loadEnsemble({ source: source(new Map()), models, clock, caching, signal })
       }
       const backend = await this.#backendOf(plan, version, signal)
-      const settings = this.#settingsOf(backend.name)
+      const settings = settingsOf(backend.name, this.#options.backendConfig)
       return loadModel({
         backend,
         clock,
@@ -241,11 +242,6 @@ export class Loader {
       { backend: name, store, modelPath, versionPath: `${modelPath}/${version}`, signal },
       this.#options,
     )
-  }
-
-  #settingsOf(backend: string): ReadonlyMap<string, string> {
-    const { backendConfig } = this.#options
-    return new Map([...(backendConfig.get('') ?? []), ...(backendConfig.get(backend) ?? [])])
   }
 }
 
