@@ -71,7 +71,7 @@ const FILES =
 const CORE_ORDER: readonly RegExp[] = [
   /^core\/(errors|platform|tensor|bytes|buffer-pool|paths|infer|stats|log-line|clock|operations)\.ts$/,
   /^core\/(access|overload|shared-memory|model-api)\//,
-  /^core\/(backend|config)\//,
+  /^core\/(backend|config|trees)\//,
   /^core\/(server-types|server-options|log|traffic\/types)\.ts$/,
   /^core\/(schedulers|cache|rate-limit|traffic)\//,
   /^core\/model\//,

@@ -1,0 +1,69 @@
+import { ServerError } from '../errors.ts'
+import { safeJoin } from '../paths.ts'
+import type { Clock } from '../platform.ts'
+import { readForest } from '../trees/read-forest.ts'
+import type { Forest } from '../trees/types.ts'
+import { FilInstance } from './fil-instance.ts'
+import { type FilOptions, filOptions } from './fil-options.ts'
+import { FIL_INPUT, FIL_OUTPUT, filPlan } from './fil-scores.ts'
+import type { Backend, BackendModel, ModelSource } from './types.ts'
+
+export interface FilBackendOptions {
+  readonly clock: Clock
+}
+
+/**
+ * Triton's `fil` backend: forests of XGBoost (JSON, UBJSON), LightGBM (text) and Treelite (checkpoints), evaluated here. Scores
+ * are those of the library's own `predict`. Config parameters as FIL's; `model_type` may be left to the file's name, and
+ * `is_classifier` to what the model was trained for.
+ */
+export function filBackend(options: FilBackendOptions): Backend {
+  return {
+    name: 'fil',
+    defaultModelFilename: '',
+    defaultCpuInstances: 1,
+    async load(source, signal) {
+      const wanted = filOptions(source.config)
+      const forest = await readFile(source, wanted, signal)
+      return filModel({ forest, wanted, source, clock: options.clock })
+    },
+  }
+}
+
+async function readFile(
+  { store, versionPath, name }: ModelSource,
+  { file, format }: FilOptions,
+  signal?: AbortSignal,
+): Promise<Forest> {
+  const path = safeJoin(versionPath, file)
+  const bytes = await store.read(path, signal)
+  try {
+    return readForest(format, bytes)
+  } catch (error) {
+    if (!(error instanceof ServerError)) throw error
+    throw new ServerError(
+      error.code,
+      `failed to load model '${name}': ${path} as ${format}: ${error.message}`,
+    )
+  }
+}
+
+interface Loaded {
+  readonly forest: Forest
+  readonly wanted: FilOptions
+  readonly source: ModelSource
+  readonly clock: Clock
+}
+
+function filModel({ forest, wanted, source, clock }: Loaded): BackendModel {
+  const { columns } = filPlan(forest, wanted, source.config)
+  return {
+    io: {
+      inputs: [{ name: FIL_INPUT, datatype: 'FP32', shape: [-1, forest.features] }],
+      outputs: [{ name: FIL_OUTPUT, datatype: 'FP32', shape: [-1, columns] }],
+    },
+    instance: (_placement, config) =>
+      Promise.resolve(new FilInstance(filPlan(forest, wanted, config), clock)),
+    close: () => Promise.resolve(),
+  }
+}
