@@ -1,0 +1,99 @@
+"""Errors that models raise and send, and how any exception is told to a client."""
+
+from __future__ import annotations
+
+import enum
+import os
+from types import FrameType, TracebackType
+from typing import Any, Dict, Optional
+
+WORKER_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+class TritonModelException(Exception):
+    """Misuse of this module, or a failure of the server that the model asked for something."""
+
+
+class ErrorCode(enum.IntEnum):
+    """Triton's error codes."""
+
+    UNKNOWN = 0
+    INTERNAL = 1
+    NOT_FOUND = 2
+    INVALID_ARG = 3
+    UNAVAILABLE = 4
+    UNSUPPORTED = 5
+    ALREADY_EXISTS = 6
+    CANCELLED = 7
+
+
+class TritonError:
+    """The error of one response: a message for the client and a code (INTERNAL unless told)."""
+
+    UNKNOWN = ErrorCode.UNKNOWN
+    INTERNAL = ErrorCode.INTERNAL
+    NOT_FOUND = ErrorCode.NOT_FOUND
+    INVALID_ARG = ErrorCode.INVALID_ARG
+    UNAVAILABLE = ErrorCode.UNAVAILABLE
+    UNSUPPORTED = ErrorCode.UNSUPPORTED
+    ALREADY_EXISTS = ErrorCode.ALREADY_EXISTS
+    CANCELLED = ErrorCode.CANCELLED
+
+    __slots__ = ("_code", "_message")
+
+    def __init__(self, message: str, code: ErrorCode = ErrorCode.INTERNAL) -> None:
+        if not isinstance(message, str):
+            raise TypeError(f"TritonError: message must be a str, got {type(message).__name__}")
+        self._message = message
+        self._code = ErrorCode(code)
+
+    def message(self) -> str:
+        """What the client reads."""
+        return self._message
+
+    def code(self) -> ErrorCode:
+        """One of the codes of this class."""
+        return self._code
+
+
+def error_to_wire(error: TritonError) -> Dict[str, Any]:
+    """An error as a field of a frame."""
+    return {"message": error.message(), "code": error.code().name}
+
+
+def error_from_wire(error: Dict[str, Any]) -> TritonError:
+    """The error that the server sent; a code that this worker does not know is INTERNAL."""
+    code = ErrorCode.__members__.get(error.get("code", "INTERNAL"), ErrorCode.INTERNAL)
+    return TritonError(str(error.get("message", "")), code)
+
+
+def describe(exception: BaseException) -> str:
+    """An exception as Triton's clients read it: type, message and the frames from the innermost outwards.
+
+    The frames of the worker itself are left out, as Triton's are compiled and have none. A misuse that the worker
+    found on its own, outside of the model, is told by its message alone.
+    """
+    frames = _frames(exception.__traceback__)
+    if isinstance(exception, TritonModelException) and not frames:
+        return str(exception)
+    try:
+        message = str(exception) or "<EMPTY MESSAGE>"
+    except Exception:  # a model's own `__str__` may raise
+        message = "<MESSAGE UNAVAILABLE DUE TO ANOTHER EXCEPTION>"
+    trace = f"\n\nAt:\n{frames}" if frames else ""
+    return f"{type(exception).__name__}: {message}{trace}"
+
+
+def _frames(traceback: Optional[TracebackType]) -> str:
+    if traceback is None:
+        return ""
+    while traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    frame: Optional[FrameType] = traceback.tb_frame
+    lines = []
+    while frame is not None:
+        code = frame.f_code
+        if not code.co_filename.startswith(WORKER_FOLDER):
+            lines.append(f"  {code.co_filename}({frame.f_lineno}): {code.co_name}\n")
+        frame = frame.f_back
+    return "".join(lines)

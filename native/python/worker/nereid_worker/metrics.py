@@ -1,0 +1,142 @@
+"""Metrics of a model, shown among those of the server."""
+
+from __future__ import annotations
+
+import enum
+import json
+import math
+from typing import Any, Dict, List, Optional
+
+from .errors import TritonModelException
+from .session import current
+
+
+class MetricKind(enum.IntEnum):
+    """Kinds of metrics."""
+
+    COUNTER = 0
+    GAUGE = 1
+    HISTOGRAM = 2
+
+
+COUNTER = MetricKind.COUNTER
+GAUGE = MetricKind.GAUGE
+HISTOGRAM = MetricKind.HISTOGRAM
+
+_DELETED = (
+    "Invalid metric operation as the corresponding 'MetricFamily' has been deleted. The 'MetricFamily' object should "
+    "be deleted AFTER its corresponding 'Metric' objects have been deleted."
+)
+
+
+class Metric:
+    """One series of a family, made by `MetricFamily.Metric`. It goes with its family."""
+
+    def __init__(self, family: "MetricFamily", labels: Optional[Dict[str, str]], buckets: Optional[List[float]]) -> None:
+        self._dropped = True
+        self._session = current()
+        self._number = next(self._session.numbers)
+        frame: Dict[str, Any] = {
+            "kind": "metric",
+            "action": "metric",
+            "family": family._number,
+            "metric": self._number,
+            "labels": {} if labels is None else labels,
+        }
+        if buckets is not None:
+            frame["buckets"] = buckets
+        _asked("Error when creating Metric", frame)
+        self._dropped = False
+
+    def increment(self, value: float) -> None:
+        """Adds to a counter (never a negative number) or a gauge."""
+        self._change("Failed to increment metric value", "increment", value)
+
+    def set(self, value: float) -> None:
+        """Sets a gauge."""
+        self._change("Failed to set metric value", "set", value)
+
+    def observe(self, value: float) -> None:
+        """Adds an observation to a histogram."""
+        self._change("Failed to observe metric value", "observe", value)
+
+    def value(self) -> float:
+        """The value of a counter or gauge, all instances of the model together."""
+        failure = "Failed to get metric value"
+        self._check(failure)
+        return float(_asked(failure, {"kind": "metric", "action": "value", "metric": self._number}).get("value", 0))
+
+    def _change(self, failure: str, action: str, value: float) -> None:
+        self._check(failure)
+        number = float(value)
+        if not math.isfinite(number):
+            raise TritonModelException(f"{failure}: the value must be finite, got {number}")
+        _asked(failure, {"kind": "metric", "action": action, "metric": self._number, "value": number})
+
+    def _check(self, failure: str) -> None:
+        if self._dropped:
+            raise TritonModelException(f"{failure}: {_DELETED}")
+
+
+class MetricFamily:
+    """Metrics of one name that differ by their labels."""
+
+    COUNTER = MetricKind.COUNTER
+    GAUGE = MetricKind.GAUGE
+    HISTOGRAM = MetricKind.HISTOGRAM
+
+    def __init__(self, name: str, description: str, kind: MetricKind) -> None:
+        self._made = False
+        self._kind = MetricKind(kind)
+        self._session = current()
+        self._number = next(self._session.numbers)
+        # A metric lives as long as its family, also when the model lets go of it.
+        self._metrics: List[Metric] = []
+        _asked(
+            "Error when creating MetricFamily",
+            {
+                "kind": "metric",
+                "action": "family",
+                "family": self._number,
+                "name": name,
+                "description": description,
+                "type": self._kind.name.lower(),
+            },
+        )
+        self._made = True
+
+    def Metric(  # noqa: N802 - Triton's name
+        self, labels: Optional[Dict[str, str]] = None, buckets: Optional[List[float]] = None
+    ) -> Metric:
+        """A metric with these labels; `buckets` (upper bounds, ascending) for histograms and only for them."""
+        if labels is not None and not isinstance(labels, dict):
+            raise TritonModelException("Failed to create metric. Labels must be a dictionary.")
+        if buckets is not None:
+            if not isinstance(buckets, list):
+                raise TritonModelException("Failed to create metric. Buckets must be a list.")
+            if self._kind != MetricKind.HISTOGRAM:
+                raise TritonModelException("Failed to create metric. Unexpected buckets found.")
+            buckets = [float(bound) for bound in buckets]
+        elif self._kind == MetricKind.HISTOGRAM:
+            raise TritonModelException("Failed to create metric. Missing required buckets.")
+        metric = Metric(self, labels, buckets)
+        self._metrics.append(metric)
+        return metric
+
+    def __del__(self) -> None:
+        if self._made:
+            for metric in self._metrics:
+                metric._dropped = True
+            self._session.channel.later({"kind": "metric", "action": "drop", "family": self._number})
+
+
+def _asked(failure: str, frame: Dict[str, Any]) -> Dict[str, Any]:
+    try:
+        json.dumps(frame, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise TritonModelException(f"{failure}: {error}") from error
+    reply = current().ask("ask", frame)
+    error = reply.get("error")
+    if error is not None:
+        raise TritonModelException(f"{failure}: {error.get('message', '')}")
+    return reply

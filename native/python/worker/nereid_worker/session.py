@@ -1,0 +1,141 @@
+"""What one worker knows: the channel, the two memories, the model's names, and what is under way.
+
+Triton's API lets models make requests, metrics and log lines out of nothing, so the session of the process is found
+through `current()`. There is one, set once by `process.run`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from typing import Any, Deque, Dict, FrozenSet, List, Optional
+
+from .channel import Channel, Frame, Waiter
+from .errors import TritonModelException
+from .flight import Flight
+from .memory_in import IncomingMemory
+from .memory_out import OutgoingMemory
+from .pump import Pump
+
+
+class Reply(Waiter):
+    """One answer to one question that the worker asked the server."""
+
+    __slots__ = ("frame",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.frame: Frame = {}
+
+
+class Session:
+    """Dispatches the frames of the server. Frames for the main thread wait in `tasks`; the others are dealt with at once."""
+
+    def __init__(self, channel: int, incoming: int, outgoing: int) -> None:
+        self.channel = Channel(channel, self._dispatch)
+        self.incoming = IncomingMemory(incoming, self.channel.finalized)
+        self.outgoing = OutgoingMemory(outgoing)
+        self.channel.grown = self.outgoing.grown
+        self.pump = Pump(self.channel)
+        self.tasks: Deque[Frame] = deque()
+        self.idle = Waiter()
+        self.flights: Dict[int, List[Optional[Flight]]] = {}
+        self.calls: Dict[int, Any] = {}
+        self.replies: Dict[int, Reply] = {}
+        self.numbers = itertools.count(1)
+        self.credits: Optional[int] = None
+        self.output_names: FrozenSet[str] = frozenset()
+        self.instance_name = ""
+        self.model_folder = ""
+        self.initialized = False
+        self.running: Optional[List[Flight]] = None
+        self._dispatchers = {
+            "run": self._task,
+            "open": self._task,
+            "start": self._task,
+            "finish": self._task,
+            "ready": self._task,
+            "cancel": self._cancel,
+            "credit": self._credit,
+            "answer": self._answer,
+            "controlled": self._reply,
+            "metric": self._reply,
+        }
+
+    def next_task(self) -> Frame:
+        """The next frame for the main thread; waits for it. Raises ChannelClosed where the server has gone."""
+        tasks = self.tasks
+        while not tasks:
+            self.idle.done = False
+            if not tasks:
+                self.channel.wait(self.idle)
+        return tasks.popleft()
+
+    def ask(self, key: str, frame: Frame) -> Frame:
+        """Sends a question whose number is under `key` and waits for its answer."""
+        number = next(self.numbers)
+        reply = self.replies[number] = Reply()
+        frame[key] = number
+        try:
+            self.channel.send(frame)
+            self.channel.wait(reply)
+        finally:
+            self.replies.pop(number, None)
+        return reply.frame
+
+    def _dispatch(self, frame: Frame) -> None:
+        grown = frame.get("grown")
+        if grown is not None:
+            self.incoming.grow(grown)
+        free = frame.get("free")
+        if free:
+            self.outgoing.release(free)
+        dispatcher = self._dispatchers.get(frame["kind"])
+        if dispatcher is not None:
+            dispatcher(frame)
+
+    def _task(self, frame: Frame) -> None:
+        self.tasks.append(frame)
+        self.idle.done = True
+
+    def _flight(self, frame: Frame) -> Optional[Flight]:
+        flights = self.flights.get(frame["run"])
+        return None if flights is None else flights[frame["index"]]
+
+    def _cancel(self, frame: Frame) -> None:
+        flight = self._flight(frame)
+        if flight is not None:
+            flight.cancel()
+
+    def _credit(self, frame: Frame) -> None:
+        flight = self._flight(frame)
+        if flight is not None:
+            flight.credit()
+
+    def _answer(self, frame: Frame) -> None:
+        call = self.calls.get(frame["call"])
+        if call is not None:
+            call.receive(frame)
+        elif "block" in frame:
+            self.channel.freed.append(frame["block"])
+
+    def _reply(self, frame: Frame) -> None:
+        reply = self.replies.get(frame["ask"] if "ask" in frame else frame["call"])
+        if reply is not None:
+            reply.frame = frame
+            reply.done = True
+
+
+_current: List[Session] = []
+
+
+def current() -> Session:
+    """The session of this process; raises TritonModelException where no server has started it."""
+    if not _current:
+        raise TritonModelException("this function works only in a model that a server runs")
+    return _current[0]
+
+
+def enter(session: Session) -> None:
+    """Makes `session` the one that models find."""
+    _current[:] = [session]
