@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { TRITON_VERSION } from '../../../core/server.ts'
+import { isCommand } from '../../cli/commands/names.ts'
 import { findPackage } from '../../cli/package-root.ts'
 import { parseArguments } from '../../cli/parse.ts'
 import { chooseRepositories } from '../../cli/repositories.ts'
@@ -9,9 +10,19 @@ import { nodePlatform } from '../../platform/node.ts'
 import { serverParts } from './parts.ts'
 
 const facts = findPackage(import.meta.url)
-const parsed = parseArguments({ argv: process.argv.slice(2), env: process.env, program: 'nereid' })
+const [word, ...rest] = process.argv.slice(2)
+const parsed = isCommand(word)
+  ? ({ kind: 'command', name: word } as const)
+  : parseArguments({ argv: process.argv.slice(2), env: process.env, program: 'nereid' })
 
-if (parsed.kind === 'help') {
+if (parsed.kind === 'command') {
+  const { runCommand } = await import('./commands.ts')
+  process.exitCode = await runCommand(parsed.name, rest, {
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    terminal: process.stdout.isTTY === true,
+  })
+} else if (parsed.kind === 'help') {
   process.stdout.write(parsed.text)
 } else if (parsed.kind === 'version') {
   process.stdout.write(
