@@ -40,6 +40,11 @@ export const FRAMEWORKS: readonly Framework[] = [
   },
   { backend: 'pytorch', platforms: ['torch_aoti'], file: 'model.pt2', fillsPlatform: true },
   { backend: 'python', platforms: [], file: 'model.py', fillsPlatform: false },
+  { backend: 'fil', platforms: [], file: 'xgboost.json', fillsPlatform: false },
+  { backend: 'fil', platforms: [], file: 'xgboost.ubj', fillsPlatform: false },
+  { backend: 'fil', platforms: [], file: 'xgboost.model', fillsPlatform: false },
+  { backend: 'fil', platforms: [], file: 'checkpoint.tl', fillsPlatform: false },
+  { backend: 'fil', platforms: [], file: 'model.txt', fillsPlatform: false },
   // Triton has no such backends.
   { backend: 'neuron', platforms: [], file: 'model.neff', fillsPlatform: false },
   { backend: 'typescript', platforms: [], file: 'model.ts', fillsPlatform: false },

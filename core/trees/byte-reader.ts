@@ -46,7 +46,8 @@ export class ByteReader {
 
   /** A copy of such a list, which begins where its elements can be read as numbers. */
   copy(size: number): ArrayBuffer {
-    return this.bytes(size).slice().buffer as ArrayBuffer
+    // slice() of a Buffer would be a view.
+    return new Uint8Array(this.bytes(size)).buffer
   }
 
   skip(bytes: number): void {

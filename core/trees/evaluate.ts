@@ -1,7 +1,6 @@
 import {
   type Forest,
   MISSING_RIGHT,
-  TEST_ALWAYS,
   TEST_EQUAL,
   TEST_LESS,
   TEST_LESS_ZERO,
@@ -104,7 +103,6 @@ function isMissing(value: number, test: number): boolean {
 }
 
 function passes(forest: Forest, at: number, value: number, test: number): boolean {
-  if (test === TEST_ALWAYS) return true
   if (test === TEST_EQUAL) return value === forest.thresholds[at + 2]
   if (test === TEST_SET ? value < 0 : value <= -1) return false
   return value < CATEGORY_LIMIT && isIn(forest, forest.nodes[at + 2] as number, value | 0)

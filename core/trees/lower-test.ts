@@ -2,7 +2,6 @@ import { badModel } from './bad-model.ts'
 import { above32, ceil32 } from './float-step.ts'
 import type { GrowingWords } from './growing.ts'
 import {
-  TEST_ALWAYS,
   TEST_EQUAL,
   TEST_LESS,
   TEST_LESS_ZERO,
@@ -41,8 +40,12 @@ export function lowerTest(node: TreeNode, { nodes, at, sets }: LowerTarget): num
     nodes.setFloat(at + 2, near === threshold ? near : Number.NaN)
     return TEST_EQUAL
   }
+  const less = node.zeroMissing ? TEST_LESS_ZERO : TEST_LESS
   if (test === '<' || test === '>=') nodes.setFloat(at + 2, ceil32(threshold))
-  else if (threshold === Number.POSITIVE_INFINITY) return TEST_ALWAYS | swapped
-  else nodes.setFloat(at + 2, above32(threshold))
-  return (node.zeroMissing ? TEST_LESS_ZERO : TEST_LESS) | swapped
+  else if (threshold === Number.POSITIVE_INFINITY) {
+    // Nothing is below minus infinity: the other way round, everything passes.
+    nodes.setFloat(at + 2, Number.NEGATIVE_INFINITY)
+    return less | (swapped ^ SWAPPED)
+  } else nodes.setFloat(at + 2, above32(threshold))
+  return less | swapped
 }

@@ -102,5 +102,3 @@ export const TEST_SET_TRUNCATED = 2
 /** `<`, with zero as a missing value. */
 export const TEST_LESS_ZERO = 3
 export const TEST_EQUAL = 4
-/** Every value that is not missing passes. */
-export const TEST_ALWAYS = 5

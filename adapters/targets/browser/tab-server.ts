@@ -1,3 +1,4 @@
+import { filBackend } from '../../../core/backend/fil.ts'
 import { identityBackend } from '../../../core/backend/identity.ts'
 import { repeatBackend } from '../../../core/backend/repeat.ts'
 import { DEFAULT_PROTOCOL_LIMITS } from '../../../core/protocol/limits.ts'
@@ -59,6 +60,7 @@ export async function startTabServer(options: TabServerOptions): Promise<TabServ
       onnxWebBackend({ clock, runtime, webgpu, provider }),
       identityBackend({ clock }),
       repeatBackend({ clock }),
+      filBackend({ clock }),
     ],
     options: {
       modelControlMode: 'poll',

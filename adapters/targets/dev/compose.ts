@@ -4,6 +4,7 @@ import { combinedAccess } from '../../../core/access/combined.ts'
 import { forwardHeaders } from '../../../core/access/forward-headers.ts'
 import { restrictedAccess } from '../../../core/access/restrictions.ts'
 import type { Access } from '../../../core/access/types.ts'
+import { filBackend } from '../../../core/backend/fil.ts'
 import { identityBackend } from '../../../core/backend/identity.ts'
 import { repeatBackend } from '../../../core/backend/repeat.ts'
 import { DEFAULT_PROTOCOL_LIMITS } from '../../../core/protocol/limits.ts'
@@ -62,6 +63,7 @@ export async function composeDev(setup: {
       onnxBackend({ clock }),
       identityBackend({ clock }),
       repeatBackend({ clock }),
+      filBackend({ clock }),
       typescriptBackend({ clock, worker: { url: new URL(worker.url) } }),
     ],
     options,

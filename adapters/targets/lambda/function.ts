@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { combinedAccess } from '../../../core/access/combined.ts'
 import { forwardHeaders } from '../../../core/access/forward-headers.ts'
 import { restrictedAccess } from '../../../core/access/restrictions.ts'
+import { filBackend } from '../../../core/backend/fil.ts'
 import { identityBackend } from '../../../core/backend/identity.ts'
 import { repeatBackend } from '../../../core/backend/repeat.ts'
 import { localCache } from '../../../core/cache/local-cache.ts'
@@ -98,6 +99,7 @@ async function loadServer({ options, platform, env }: FunctionSetup): Promise<Se
       { ...onnxBackend({ clock }), defaultCpuInstances: 1 },
       identityBackend({ clock }),
       repeatBackend({ clock }),
+      filBackend({ clock }),
       typescriptBackend({ clock, worker }),
     ],
     cache: cache?.name === 'local' ? localCache({ size: cache.size }) : undefined,

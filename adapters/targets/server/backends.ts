@@ -12,6 +12,7 @@ import { type Gpus, openGpus } from '../../metrics/gpu.ts'
 
 /** What models of this server can be run by. */
 export const BACKEND_NAMES: readonly string[] = [
+  'fil',
   'identity',
   'neuron',
   'onnxruntime',
@@ -48,6 +49,15 @@ export async function openBackends(
       neuron,
       identityBackend({ clock }),
       repeatBackend({ clock }),
+      lazyBackend({
+        name: 'fil',
+        defaultModelFilename: '',
+        defaultCpuInstances: 1,
+        open: async () => {
+          const { filBackend } = await import('../../../core/backend/fil.ts')
+          return filBackend({ clock })
+        },
+      }),
       lazyBackend({
         name: 'typescript',
         defaultModelFilename: 'model.ts',
