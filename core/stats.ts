@@ -148,6 +148,8 @@ export class ModelStats {
   readonly responses: ResponseStats[] = []
   /** Decoupled models only; null = not kept. */
   firstResponse: FirstResponseHistogram | null = null
+  /** By GPU that instances run on: what ran there, which is counted here as well. */
+  readonly devices: Map<number, ModelStats> = new Map()
   readonly requestHistogram: LatencyHistogram = new LatencyHistogram()
   readonly queueHistogram: LatencyHistogram = new LatencyHistogram()
   readonly computeHistogram: LatencyHistogram = new LatencyHistogram()

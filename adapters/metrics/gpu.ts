@@ -7,6 +7,8 @@ import type { Gpu, GpuReading, Nvml } from '../../native/nvml/library.ts'
 /** The GPUs of this machine as its driver knows them. */
 export interface Gpus {
   readonly indices: readonly number[]
+  /** What series of a GPU are labelled with; undefined where no metrics are made of it. */
+  uuid(index: number): string | undefined
   /** Empty until a reading was made. */
   families(): readonly FamilySamples[]
   /** Bytes of one GPU, now; undefined where nobody knows. */
@@ -23,6 +25,7 @@ export interface GpusOptions {
 
 const NO_GPUS: Gpus = {
   indices: [],
+  uuid: () => undefined,
   families: () => [],
   memory: () => undefined,
   close: () => Promise.resolve(),
@@ -72,6 +75,8 @@ export async function openGpus(options: GpusOptions): Promise<Gpus> {
   let closing: Promise<void> | undefined
   return {
     indices: gpus.map(({ index }) => index),
+    uuid: (index) =>
+      intervalMs === undefined ? undefined : gpus.find((gpu) => gpu.index === index)?.uuid,
     families: () => gpuFamilies(readings, firstEnergy),
     memory: (index) => gpus.find((gpu) => gpu.index === index)?.memory(),
     close() {

@@ -81,6 +81,8 @@ export interface Batch {
 export interface ExecutionMarks {
   /** When the batch began to run. Set by whoever has it run, moved by one who kept it back; no instance touches it. */
   startNs?: number
+  /** The GPU it ran on; -1 = none. Set by who placed the instance; no instance touches it. */
+  device?: number
   inputEndNs: number
   outputStartNs: number
 }

@@ -1,5 +1,10 @@
 import type { ServedModel } from '../server-types.ts'
-import { FAILURE_REASONS, HISTOGRAM_FIRST_POWER, type LatencyHistogram } from '../stats.ts'
+import {
+  FAILURE_REASONS,
+  HISTOGRAM_FIRST_POWER,
+  type LatencyHistogram,
+  type ModelStats,
+} from '../stats.ts'
 import { COUNTER_LATENCIES, type Family, MODEL_FAMILIES, type ModelFamilyKey } from './families.ts'
 
 /** One line of a metrics answer. `suffix` is `_bucket`, `_sum` or `_count` where the type has them. */
@@ -20,6 +25,11 @@ export interface ModelSeriesOptions {
   readonly counterLatencies?: boolean
   /** `--metrics-config histogram_latencies`. Default false. */
   readonly histogramLatencies?: boolean
+  /**
+   * The `gpu_uuid` of a device. What ran on one that has it is counted by series with that label and not by those without, as
+   * Triton does. Default: no device has any.
+   */
+  readonly gpuUuid?: ((device: number) => string | undefined) | undefined
 }
 
 /** `metric_tags` beyond this many of a model are left out. */
@@ -63,46 +73,87 @@ export function modelSeries(
   for (const [key, family] of Object.entries(MODEL_FAMILIES) as [ModelFamilyKey, Family][]) {
     if (options.counterLatencies === false && COUNTER_LATENCIES.has(key)) continue
     if (options.histogramLatencies !== true && key === 'firstResponse') continue
-    const samples = all.flatMap((model) => READERS[key](model))
+    const samples = all.flatMap((model) => READERS[key](model, devicesOf(model, options)))
     if (samples.length > 0) families.push({ family, samples })
   }
   return families
 }
 
-const single =
-  (read: (model: ServedModel) => number) =>
-  (model: ServedModel): Sample[] => [{ labels: modelLabels(model), value: read(model) }]
+/** What ran on one GPU, of whose series `uuid` is the label. */
+interface Device {
+  readonly uuid: string
+  readonly stats: ModelStats
+}
+
+function devicesOf({ stats }: ServedModel, { gpuUuid }: ModelSeriesOptions): readonly Device[] {
+  const devices: Device[] = []
+  for (const [index, own] of stats.devices) {
+    const uuid = gpuUuid?.(index)
+    if (uuid !== undefined) devices.push({ uuid, stats: own })
+  }
+  return devices
+}
+
+type Reader = (model: ServedModel, devices: readonly Device[]) => Sample[]
+
+/** One series of what ran nowhere in particular, and one of each device. */
+function split(
+  model: ServedModel,
+  devices: readonly Device[],
+  read: (stats: ModelStats) => number,
+  extra: Readonly<Record<string, string>> = {},
+): Sample[] {
+  let rest = read(model.stats)
+  const samples = devices.map(({ uuid, stats }): Sample => {
+    const value = read(stats)
+    rest -= value
+    return { labels: modelLabels(model, { ...extra, gpu_uuid: uuid }), value }
+  })
+  return [{ labels: modelLabels(model, extra), value: rest }, ...samples]
+}
+
+const counter =
+  (read: (stats: ModelStats) => number): Reader =>
+  (model, devices) =>
+    split(model, devices, read)
+
+/** What is known of the model alone: devices have it at 0, as with Triton. */
+const gauge =
+  (read: (model: ServedModel) => number): Reader =>
+  (model, devices) => [
+    { labels: modelLabels(model), value: read(model) },
+    ...devices.map(({ uuid }) => ({ labels: modelLabels(model, { gpu_uuid: uuid }), value: 0 })),
+  ]
 
 /** Figures of the cache: only of models whose responses it keeps. */
 const cached =
-  (read: (model: ServedModel) => Sample[]) =>
-  (model: ServedModel): Sample[] =>
-    model.stats.cached ? read(model) : []
+  (read: Reader): Reader =>
+  (model, devices) =>
+    model.stats.cached ? read(model, devices) : []
 
-const micros = (read: (model: ServedModel) => { readonly ns: number }) =>
-  single((model) => Math.floor(read(model).ns / 1000))
+const micros = (read: (stats: ModelStats) => { readonly ns: number }): Reader =>
+  counter((stats) => Math.floor(read(stats).ns / 1000))
 
-const READERS: Readonly<Record<ModelFamilyKey, (model: ServedModel) => Sample[]>> = {
-  success: single((model) => model.stats.success.count),
-  failure: (model) =>
-    FAILURE_REASONS.map((reason) => ({
-      labels: modelLabels(model, { reason }),
-      value: model.stats.failures[reason],
-    })),
-  count: single((model) => model.stats.inferenceCount),
-  execCount: single((model) => model.stats.executionCount),
-  requestUs: micros((model) => model.stats.success),
-  queueUs: micros((model) => model.stats.queue),
-  computeInputUs: micros((model) => model.stats.computeInput),
-  computeInferUs: micros((model) => model.stats.computeInfer),
-  computeOutputUs: micros((model) => model.stats.computeOutput),
-  pending: single((model) => model.pending),
-  loadSeconds: single((model) => model.stats.loadSeconds),
-  cacheHits: cached(single((model) => model.stats.cacheHit.count)),
-  cacheHitUs: cached(micros((model) => model.stats.cacheHit)),
-  cacheMisses: cached(single((model) => model.stats.cacheMiss.count)),
-  cacheMissUs: cached(micros((model) => model.stats.cacheMiss)),
-  cacheSkipped: cached(single((model) => model.stats.cacheSkipped)),
+const READERS: Readonly<Record<ModelFamilyKey, Reader>> = {
+  success: counter((stats) => stats.success.count),
+  failure: (model, devices) =>
+    FAILURE_REASONS.flatMap((reason) =>
+      split(model, devices, (stats) => stats.failures[reason], { reason }),
+    ),
+  count: counter((stats) => stats.inferenceCount),
+  execCount: counter((stats) => stats.executionCount),
+  requestUs: micros((stats) => stats.success),
+  queueUs: micros((stats) => stats.queue),
+  computeInputUs: micros((stats) => stats.computeInput),
+  computeInferUs: micros((stats) => stats.computeInfer),
+  computeOutputUs: micros((stats) => stats.computeOutput),
+  pending: gauge((model) => model.pending),
+  loadSeconds: gauge((model) => model.stats.loadSeconds),
+  cacheHits: cached(counter((stats) => stats.cacheHit.count)),
+  cacheHitUs: cached(micros((stats) => stats.cacheHit)),
+  cacheMisses: cached(counter((stats) => stats.cacheMiss.count)),
+  cacheMissUs: cached(micros((stats) => stats.cacheMiss)),
+  cacheSkipped: cached(counter((stats) => stats.cacheSkipped)),
   requestHistogram: (model) => buckets(model, model.stats.requestHistogram),
   queueHistogram: (model) => buckets(model, model.stats.queueHistogram),
   firstResponse: firstResponseBuckets,

@@ -8,10 +8,11 @@ import { FirstResponseHistogram, ModelStats } from '../stats.ts'
 import { finishConfig } from './finish-config.ts'
 import { firstResponseBuckets } from './first-response-buckets.ts'
 import { readInitialStates } from './initial-states.ts'
-import { planInstances } from './instance-group.ts'
+import { type PlannedInstance, planInstances } from './instance-group.ts'
 import { readLabels } from './labels.ts'
 import { limitInstances } from './limit-instances.ts'
 import { closeAll, LoadedModel } from './model.ts'
+import { placedInstance } from './placed-instance.ts'
 import { createRequestCheck } from './request-check.ts'
 import { warmUp, warmupSamples } from './warmup.ts'
 
@@ -51,10 +52,16 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
     const made = await Promise.allSettled(
       planned.map(({ placement }) => backendModel.instance(placement, config)),
     )
-    for (const one of made) if (one.status === 'fulfilled') instances.push(one.value)
+    for (const [i, one] of made.entries()) {
+      if (one.status === 'fulfilled')
+        instances.push(placedInstance(one.value, (planned[i] as PlannedInstance).placement))
+    }
     for (const one of made) if (one.status === 'rejected') throw one.reason
     serving = limitInstances({ limiter: options.limiter, config, planned, instances })
     const stats = new ModelStats()
+    for (const { placement } of planned) {
+      if (placement.kind === 'KIND_GPU') stats.devices.set(placement.device, new ModelStats())
+    }
     const decoupled = config.model_transaction_policy?.decoupled === true
     if (decoupled) stats.firstResponse = new FirstResponseHistogram(firstResponseBuckets(config))
     scheduler = createScheduler({

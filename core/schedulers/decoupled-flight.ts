@@ -59,7 +59,7 @@ export function newFlight(options: {
     requests,
     size,
     strands,
-    marks: { startNs: nowNs, inputEndNs: 0, outputStartNs: 0 },
+    marks: { startNs: nowNs, device: -1, inputEndNs: 0, outputStartNs: 0 },
     send(index, answer, final) {
       const strand = strands[index]
       if (strand === undefined || strand.ended) {

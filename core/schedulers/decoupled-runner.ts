@@ -3,7 +3,7 @@ import { messageOf, ServerError } from '../errors.ts'
 import type { InferRequest, InferResponse } from '../infer.ts'
 import { addComputeTimes } from '../stats.ts'
 import { type Flight, type FlightOwner, newFlight, type Strand } from './decoupled-flight.ts'
-import { type Runner, type RunnerOptions, traceExecution } from './execute.ts'
+import { deviceStats, type Runner, type RunnerOptions, traceExecution } from './execute.ts'
 import { fitResponse } from './fit-response.ts'
 import { cancelled } from './refusal.ts'
 import { splitResult } from './split-result.ts'
@@ -71,12 +71,11 @@ export function createDecoupledRunner(options: RunnerOptions): Runner {
     const { startNs } = marks
     const inputEndNs = inputEnd(flight)
     const outputStartNs = marks.outputStartNs === 0 ? endNs : marks.outputStartNs
-    stats.recordExecution(
-      flight.size,
-      inputEndNs - startNs,
-      outputStartNs - inputEndNs,
-      endNs - outputStartNs,
-    )
+    const inputNs = inputEndNs - startNs
+    const inferNs = outputStartNs - inputEndNs
+    const outputNs = endNs - outputStartNs
+    stats.recordExecution(flight.size, inputNs, inferNs, outputNs)
+    deviceStats(stats, marks)?.recordExecution(flight.size, inputNs, inferNs, outputNs)
     for (const request of result.again ?? []) {
       const strand = flight.strands.find((one) => one.request === request)
       if (strand !== undefined && !strand.ended) leave(strand)
@@ -155,10 +154,13 @@ export function createDecoupledRunner(options: RunnerOptions): Runner {
   ): void => {
     const { request } = strand
     const requestNs = nowNs - request.startNs
+    const device = deviceStats(stats, flight.marks)
     if (request.trace !== null) traceExecution(request.trace, flight.marks, nowNs)
     if (strand.failed) {
       const left = request.cancelled || (last instanceof ServerError && last.code === 'CANCELLED')
-      stats.recordFailure(left ? 'CANCELED' : 'BACKEND', requestNs)
+      const reason = left ? 'CANCELED' : 'BACKEND'
+      stats.recordFailure(reason, requestNs)
+      device?.recordFailure(reason, requestNs)
       return
     }
     const inputEndNs = inputEnd(flight)
@@ -169,7 +171,9 @@ export function createDecoupledRunner(options: RunnerOptions): Runner {
       computeInferNs: Math.max(0, nowNs - inputEndNs - strand.outputNs),
       computeOutputNs: strand.outputNs,
     }
-    stats.recordSuccess(request.batchSize, clock.epochMs(), times)
+    const epochMs = clock.epochMs()
+    stats.recordSuccess(request.batchSize, epochMs, times)
+    device?.recordSuccess(request.batchSize, epochMs, times)
     if (request.composing !== null) addComputeTimes(request.composing, times)
   }
   const owner: FlightOwner = { answer }

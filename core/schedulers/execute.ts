@@ -49,7 +49,12 @@ export function createRunner(options: RunnerOptions): Runner {
   const { instance, outputs: plan, stats, clock, log, ordered } = options
   const single: InferRequest[] = []
   const batch: Mutable<Batch> = { requests: single, size: 0 }
-  const marks: Required<ExecutionMarks> = { startNs: 0, inputEndNs: 0, outputStartNs: 0 }
+  const marks: Required<ExecutionMarks> = {
+    startNs: 0,
+    device: -1,
+    inputEndNs: 0,
+    outputStartNs: 0,
+  }
   const times: Mutable<RequestTimes> = {
     requestNs: 0,
     queueNs: 0,
@@ -74,6 +79,7 @@ export function createRunner(options: RunnerOptions): Runner {
   }
   const start = (nowNs: number): void => {
     marks.startNs = nowNs
+    marks.device = -1
     marks.inputEndNs = 0
     marks.outputStartNs = 0
     cancelCount = 0
@@ -109,7 +115,7 @@ export function createRunner(options: RunnerOptions): Runner {
     for (let i = 0; i < batch.requests.length; i++) {
       const request = batch.requests[i] as InferRequest
       if (request.settled) continue
-      stats.recordFailure(request.cancelled ? 'CANCELED' : 'BACKEND', endNs - request.startNs)
+      countFailure(request, endNs)
       if (request.trace !== null) traceExecution(request.trace, marks, endNs)
       answer(i, request, request.cancelled ? cancelled() : error)
     }
@@ -162,13 +168,18 @@ export function createRunner(options: RunnerOptions): Runner {
       if (request.settled || !(fitting[i] instanceof ServerError)) continue
       if (again.includes(request)) continue
       uncounted.push(request)
-      stats.recordFailure(request.cancelled ? 'CANCELED' : 'BACKEND', endNs - request.startNs)
+      countFailure(request, endNs)
     }
     count(endNs, uncounted)
     for (let i = 0; i < fitting.length; i++) {
       const request = batch.requests[i] as InferRequest
       if (!again.includes(request)) answer(i, request, fitting[i] as InferResponse | ServerError)
     }
+  }
+  const countFailure = (request: InferRequest, endNs: number): void => {
+    const reason = request.cancelled ? 'CANCELED' : 'BACKEND'
+    stats.recordFailure(reason, endNs - request.startNs)
+    deviceStats(stats, marks)?.recordFailure(reason, endNs - request.startNs)
   }
   const count = (endNs: number, again: readonly InferRequest[] | undefined): void => {
     const { startNs } = marks
@@ -178,21 +189,20 @@ export function createRunner(options: RunnerOptions): Runner {
     times.computeInferNs = outputStartNs - inputEndNs
     times.computeOutputNs = endNs - outputStartNs
     const epochMs = clock.epochMs()
+    const device = deviceStats(stats, marks)
     for (const request of batch.requests) {
       // A row that only fills a slot was never anybody's request; one that runs again counts with its last run.
       if (request.settled || again?.includes(request) === true) continue
       times.requestNs = endNs - request.startNs
       times.queueNs = startNs - request.queuedNs
       stats.recordSuccess(request.batchSize, epochMs, times)
+      device?.recordSuccess(request.batchSize, epochMs, times)
       if (request.composing !== null) addComputeTimes(request.composing, times)
       if (request.trace !== null) traceExecution(request.trace, marks, endNs)
     }
-    stats.recordExecution(
-      batch.size,
-      times.computeInputNs,
-      times.computeInferNs,
-      times.computeOutputNs,
-    )
+    const { computeInputNs, computeInferNs, computeOutputNs } = times
+    stats.recordExecution(batch.size, computeInputNs, computeInferNs, computeOutputNs)
+    device?.recordExecution(batch.size, computeInputNs, computeInferNs, computeOutputNs)
   }
   const answer = (
     index: number,
@@ -226,6 +236,14 @@ export function createRunner(options: RunnerOptions): Runner {
     },
   }
   return runner
+}
+
+/** What is counted of the GPU that something ran on; null = it ran on none. */
+export function deviceStats(
+  stats: ModelStats,
+  { device }: Required<ExecutionMarks>,
+): ModelStats | null {
+  return device < 0 ? null : (stats.devices.get(device) ?? null)
 }
 
 /** What `marks` say, for a request that is traced. */

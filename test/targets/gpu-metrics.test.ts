@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, expect, test } from 'vitest'
@@ -88,3 +88,35 @@ test('without a driver there are no such metrics and nothing is said', async () 
   if ((await scrape(metricsUrl)).includes('nv_gpu')) return console.log('skipped: there is a GPU')
   expect(log()).not.toContain('NVML')
 })
+
+test.skipIf(nvml === undefined)(
+  'models on a GPU are counted with its gpu_uuid, unless GPUs have no metrics',
+  async () => {
+    const models = join(folder, 'placed')
+    mkdirSync(join(models, 'echo/1'), { recursive: true })
+    writeFileSync(
+      join(models, 'echo/config.pbtxt'),
+      `backend: "identity"
+     input [ { name: "INPUT0" data_type: TYPE_FP32 dims: [ 1 ] } ]
+     output [ { name: "OUTPUT0" data_type: TYPE_FP32 dims: [ 1 ] } ]
+     instance_group [ { kind: KIND_GPU gpus: [ 1 ] } ]`,
+    )
+    const body = JSON.stringify({
+      inputs: [{ name: 'INPUT0', datatype: 'FP32', shape: [1], data: [1] }],
+    })
+    const countsAfterOne = async (...flags: string[]): Promise<string[]> => {
+      const server = await serve([`--model-repository=${models}`, ...flags], environment())
+      const answer = await fetch(`${server.url}/v2/models/echo/infer`, { method: 'POST', body })
+      expect(answer.status).toBe(200)
+      const lines = (await scrape(server.metricsUrl)).split('\n')
+      return lines.filter((line) => line.startsWith('nv_inference_count{'))
+    }
+    expect(await countsAfterOne()).toEqual([
+      'nv_inference_count{model="echo",version="1"} 0',
+      `nv_inference_count{gpu_uuid="${SECOND}",model="echo",version="1"} 1`,
+    ])
+    expect(await countsAfterOne('--allow-gpu-metrics=false')).toEqual([
+      'nv_inference_count{model="echo",version="1"} 1',
+    ])
+  },
+)

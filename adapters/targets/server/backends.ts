@@ -26,6 +26,8 @@ export interface OpenBackends {
   readonly finder: BackendFinder
   /** What they tell of the devices they use. */
   families(): readonly FamilySamples[]
+  /** The `gpu_uuid` of a device; undefined = it has none in metrics. */
+  gpuUuid(device: number): string | undefined
   /** Stops watching the devices. Idempotent. */
   close(): Promise<void>
 }
@@ -74,6 +76,7 @@ export async function openBackends(
       return pluginFinder({ clock, log, directory, workingFolder: process.cwd() })
     }),
     families: () => [...gpus.families(), ...neuron.families()],
+    gpuUuid: (device) => gpus.uuid(device),
     close: () => gpus.close(),
   }
 }

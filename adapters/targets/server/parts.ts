@@ -79,6 +79,7 @@ export function serverParts(setup: {
       maxSeries: metrics.maxSeries,
       counterLatencies: metrics.counterLatencies,
       histogramLatencies: metrics.histogramLatencies,
+      gpuUuid: (device) => devices?.gpuUuid(device),
       ...(metrics.summaryLatencies ? { summaryQuantiles: metrics.summaryQuantiles } : {}),
       machine: () => [
         ...(cpu?.() ?? []),
