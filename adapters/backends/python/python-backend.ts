@@ -1,0 +1,143 @@
+import type {
+  Backend,
+  BackendModel,
+  Instance,
+  ModelSource,
+  Placement,
+} from '../../../core/backend/types.ts'
+import { configFromJson } from '../../../core/config/config-json-reader.ts'
+import type { ModelConfig } from '../../../core/config/types.ts'
+import { messageOf, ServerError } from '../../../core/errors.ts'
+import type { Clock } from '../../../core/platform.ts'
+import type { MemoryFiles } from '../../../native/memfd/library.ts'
+import { findModelFiles } from './model-files.ts'
+import { PythonInstance } from './python-instance.ts'
+import { pythonSettings } from './python-settings.ts'
+import type { WorkerProcess } from './worker-process.ts'
+import { openWorker, startWorker, type WorkerSource } from './worker-start.ts'
+
+export interface PythonBackendOptions {
+  readonly clock: Clock
+  /** `worker/main.py`, as the target ships it. */
+  readonly worker: string
+  /** Environment variables of the server. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** What models call it. Default `python`. */
+  readonly name?: string
+  /** One module for all models, in place of theirs: makes it a backend that is written in Python. */
+  readonly modelFile?: string
+  /** Default `model.py`. */
+  readonly defaultModelFilename?: string
+  /** GPUs of this machine; models ask for them as they like. Default none. */
+  readonly gpus?: readonly number[]
+  /** Flags of the Python backend, for backends written in Python: their own come first. */
+  readonly settings?: ReadonlyMap<string, string>
+}
+
+/** The `python` backend: models that are modules as Triton's Python backend has them, each instance in a process of its own. */
+export function pythonBackend(options: PythonBackendOptions): Backend {
+  const { clock, worker, name = 'python', defaultModelFilename = 'model.py' } = options
+  let memory: MemoryFiles | null = null
+  const environmentOf = (flags: ReadonlyMap<string, string>) => ({
+    ...options.environment,
+    NEREID_BACKEND_CONFIG: JSON.stringify(Object.fromEntries(flags)),
+  })
+  return {
+    name,
+    defaultModelFilename: options.modelFile === undefined ? defaultModelFilename : '',
+    defaultCpuInstances: 1,
+    ...(options.gpus === undefined ? {} : { gpus: options.gpus }),
+    async load(model: ModelSource, signal?: AbortSignal): Promise<BackendModel> {
+      const flags = new Map([...(options.settings ?? []), ...model.settings])
+      const settings = pythonSettings(model.config, flags)
+      const files = await findModelFiles(model, defaultModelFilename, options.modelFile, signal)
+      memory ??= await openMemory(name)
+      const source: WorkerSource = {
+        model,
+        files,
+        settings,
+        command: { python: settings.python, main: worker, environment: environmentOf(flags) },
+        memory,
+        clock,
+      }
+      const { worker: opened, config } = await openWorker(source, model.config, {
+        complete: true,
+        name: model.name,
+        ...(signal === undefined ? {} : { signal }),
+      })
+      try {
+        const completed =
+          config === null
+            ? undefined
+            : configFromJson(config, { what: `config of model '${model.name}'` })
+        return new PythonModel(source, flags, opened, completed)
+      } catch (error) {
+        await opened.close()
+        throw error
+      }
+    },
+  }
+}
+
+async function openMemory(name: string): Promise<MemoryFiles> {
+  try {
+    const { loadMemoryFiles } = await import('../../../native/memfd/library.ts')
+    return loadMemoryFiles()
+  } catch (error) {
+    throw new ServerError(
+      'UNSUPPORTED',
+      `backend '${name}' needs the package koffi for the memory that it shares with Python: run 'npm install koffi' (${messageOf(error)})`,
+      { cause: error },
+    )
+  }
+}
+
+class PythonModel implements BackendModel {
+  readonly config?: ModelConfig
+  readonly #source: WorkerSource
+  readonly #flags: ReadonlyMap<string, string>
+  readonly #instances: Set<Instance> = new Set()
+  /** The one that the load opened, until the first instance takes it. */
+  #spare: WorkerProcess | null
+  #closing: Promise<void> | null = null
+
+  constructor(
+    source: WorkerSource,
+    flags: ReadonlyMap<string, string>,
+    spare: WorkerProcess,
+    config: ModelConfig | undefined,
+  ) {
+    this.#source = source
+    this.#flags = flags
+    this.#spare = spare
+    if (config !== undefined) this.config = config
+  }
+
+  async instance(placement: Placement, config: ModelConfig): Promise<Instance> {
+    if (this.#closing !== null) throw new ServerError('INTERNAL', 'the model is closed')
+    // What the module completed may be about its instances.
+    const source = { ...this.#source, settings: pythonSettings(config, this.#flags) }
+    const options = { complete: false, name: placement.name }
+    const worker = this.#takeSpare() ?? (await openWorker(source, config, options)).worker
+    await startWorker(worker, source, placement, config)
+    const made = new PythonInstance({ source, placement, config }, worker)
+    this.#instances.add(made)
+    return made
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  #takeSpare(): WorkerProcess | null {
+    const spare = this.#spare
+    this.#spare = null
+    return spare
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#instances].map((instance) => instance.close()))
+    await this.#spare?.close()
+  }
+}
