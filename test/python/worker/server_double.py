@@ -52,11 +52,14 @@ class ServerDouble:
         text = json.dumps(frame).encode()
         self.socket.sendall(struct.pack("<I", len(text)) + text)
 
+    def receive_raw(self) -> Frame:
+        """The next frame as it comes."""
+        return json.loads(self._exactly(struct.unpack("<I", self._exactly(4))[0]))
+
     def receive(self) -> Frame:
-        """The next frame; `free` is put aside, also where it comes alone."""
+        """The next frame that says something; `free` is put aside, also where it comes alone."""
         while True:
-            header = self._exactly(4)
-            frame = json.loads(self._exactly(struct.unpack("<I", header)[0]))
+            frame = self.receive_raw()
             self.freed.extend(frame.pop("free", ()))
             if frame["kind"] != "free":
                 return frame

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Any, Deque, Dict, List, Optional, Union
+from typing import Any
 
 from .channel import Frame, Waiter
 from .errors import TritonError, TritonModelException, error_from_wire
@@ -24,16 +24,17 @@ class Call(Waiter):
         super().__init__()
         self.session = session
         self.number = number
-        self.answers: Deque[Frame] = deque()
-        self.future: Optional["asyncio.Future[None]"] = None
-        self.loop: Optional[asyncio.AbstractEventLoop] = None
+        self.answers: deque[Frame] = deque()
+        self.future: asyncio.Future[None] | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
 
     def receive(self, frame: Frame) -> None:
         """Takes an answer. Called by whoever reads the channel."""
         if frame.get("final", True):
             self.session.calls.pop(self.number, None)
         if "block" in frame:
-            # From here on it is freed with the last view of it, also where nobody looks at this answer.
+            # From here on it is freed with the last view of it, also where nobody looks at this
+            # answer.
             frame["lease"] = self.session.incoming.lease(frame["block"])
         self.answers.append(frame)
         self.done = True
@@ -61,7 +62,7 @@ class ResponseIterator:
 
     def __init__(self, call: Call) -> None:
         self._call = call
-        self._responses: List[InferenceResponse] = []
+        self._responses: list[InferenceResponse] = []
         self._next = 0
         self._finished = False
 
@@ -106,7 +107,9 @@ def response_of(frame: Frame) -> InferenceResponse:
         return InferenceResponse(error=error_from_wire(error))
     lease = frame.get("lease")
     base, start = (None, 0) if lease is None else (lease.base, lease.start)
-    response = InferenceResponse([Tensor.received(wire, base, start) for wire in frame.get("outputs", ())])
+    response = InferenceResponse(
+        [Tensor.received(wire, base, start) for wire in frame.get("outputs", ())]
+    )
     parameters = frame.get("parameters")
     if parameters:
         response._parameters = parameters_from_wire(parameters)
@@ -115,7 +118,7 @@ def response_of(frame: Frame) -> InferenceResponse:
 
 def execute(
     session: Session, request: InferenceRequest, decoupled: bool
-) -> Union[InferenceResponse, ResponseIterator]:
+) -> InferenceResponse | ResponseIterator:
     """Runs a request on another model and waits for its (first) response."""
     call = _begin(session, request, decoupled)
     if isinstance(call, InferenceResponse):
@@ -129,10 +132,10 @@ def execute(
 
 async def execute_async(
     session: Session, request: InferenceRequest, decoupled: bool
-) -> Union[InferenceResponse, ResponseIterator]:
+) -> InferenceResponse | ResponseIterator:
     """As `execute`, while other coroutines go on."""
     loop = asyncio.get_running_loop()
-    future: "asyncio.Future[None]" = loop.create_future()
+    future: asyncio.Future[None] = loop.create_future()
     call = _begin(session, request, decoupled, loop, future)
     if isinstance(call, InferenceResponse):
         return call
@@ -154,19 +157,20 @@ def _begin(
     session: Session,
     request: InferenceRequest,
     decoupled: bool,
-    loop: Optional[asyncio.AbstractEventLoop] = None,
-    future: "Optional[asyncio.Future[None]]" = None,
-) -> Union[Call, InferenceResponse]:
+    loop: asyncio.AbstractEventLoop | None = None,
+    future: asyncio.Future[None] | None = None,
+) -> Call | InferenceResponse:
     if not session.initialized:
         raise TritonModelException("BLS is only supported during the 'execute' function.")
     trace = request.trace()
     run, index = trace._run, trace._index
     if run < 0 and session.running is not None:
-        # Without a trace the call is made for what executes now, for its only request if there is one.
+        # Without a trace the call is made for what executes now, for its only request if there is
+        # one.
         run = session.running[0].run
         index = 0 if len(session.running) == 1 else -1
     correlation = request._correlation
-    wire: Dict[str, Any] = {
+    wire: dict[str, Any] = {
         "id": request._id,
         "correlation": [str(correlation)] if isinstance(correlation, int) else correlation,
         "flags": request._flags,
@@ -178,7 +182,7 @@ def _begin(
     if trace._wire is not None:
         wire["trace"] = trace._wire
     number = next(session.numbers)
-    frame: Dict[str, Any] = {
+    frame: dict[str, Any] = {
         "kind": "infer",
         "call": number,
         "model": request._model_name,
@@ -204,6 +208,6 @@ def _begin(
     return call
 
 
-def _resolve(future: "asyncio.Future[None]") -> None:
+def _resolve(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)

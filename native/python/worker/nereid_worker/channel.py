@@ -7,7 +7,7 @@ import select
 import socket
 import struct
 import threading
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Callable, Dict, Sequence
 
 Frame = Dict[str, Any]
 
@@ -35,7 +35,8 @@ class Waiter:
 class Channel:
     """Reads without a thread of its own: of those who wait, one reads for all.
 
-    `dispatch` is called for each frame by the thread that has read it, never by two at a time, and must not block.
+    `dispatch` is called for each frame by the thread that has read it, never by two at a time, and
+    must not block.
     """
 
     def __init__(self, descriptor: int, dispatch: Callable[[Frame], None]) -> None:
@@ -50,15 +51,17 @@ class Channel:
         self._executing = 0
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLIN)
-        # What finalizers left to be told. They run anywhere, also while this thread sends, so they only append.
-        self.freed: List[int] = []
-        self.afterwards: List[Frame] = []
+        # What finalizers left to be told. They run anywhere, also while this thread sends, so they
+        # only append.
+        self.freed: list[int] = []
+        self.afterwards: list[Frame] = []
         self.grown: Callable[[], Sequence[int]] = tuple
 
     # Writing
 
     def send(self, frame: Frame) -> None:
-        """Sends a frame, with what was freed and grown since the last one; waits while the server does not read.
+        """Sends a frame, with what was freed and grown since the last one; waits while the server
+        does not read.
 
         Raises ChannelClosed where nobody reads any more.
         """
@@ -84,7 +87,9 @@ class Channel:
                 self._send_lock.release()
 
     def finalized(self, at: int) -> None:
-        """Takes note of a block that nobody reads any more. During an execution it waits for the next frame."""
+        """Takes note of a block that nobody reads any more. During an execution it waits for the
+        next frame.
+        """
         if self._closed:
             return
         self.freed.append(at)
@@ -145,7 +150,9 @@ class Channel:
                     self._turn.notify_all()
 
     def drain(self) -> None:
-        """Reads what has come, without waiting. Where another thread reads already, there is nothing to do."""
+        """Reads what has come, without waiting. Where another thread reads already, there is
+        nothing to do.
+        """
         with self._turn:
             if self._reading or self._closed:
                 return
@@ -207,7 +214,9 @@ class Channel:
         return bytes(whole)
 
     def abandon(self) -> None:
-        """In a child that the model forked: the channel is its parent's, and is neither read nor written here."""
+        """In a child that the model forked: the channel is its parent's, and is neither read nor
+        written here.
+        """
         self._closed = True
         self.freed = []
         self.afterwards = []

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-from typing import Any, Dict, Optional
+from typing import Any
 
 from .errors import TritonModelException
 from .session import current
 
 
-def load_model(model_name: str, config: str = "", files: Optional[Dict[str, bytes]] = None) -> None:
+def load_model(model_name: str, config: str = "", files: dict[str, bytes] | None = None) -> None:
     """Loads a model, by the configuration (JSON text) and the files given if any.
 
     Raises TritonModelException where the server does not load it, or does not let models load any.
@@ -18,28 +18,47 @@ def load_model(model_name: str, config: str = "", files: Optional[Dict[str, byte
         raise TritonModelException(
             f"failed to load model '{model_name}', files should be a dictionary of file paths and file contents"
         )
-    frame: Dict[str, Any] = {"kind": "control", "action": "load", "model": model_name, "config": config}
+    frame: dict[str, Any] = {
+        "kind": "control",
+        "action": "load",
+        "model": model_name,
+        "config": config,
+    }
     if files:
         frame["files"] = {
-            path: base64.b64encode(content if isinstance(content, bytes) else str(content).encode()).decode()
+            path: base64.b64encode(
+                content if isinstance(content, bytes) else str(content).encode()
+            ).decode()
             for path, content in files.items()
         }
     _control("Failed to load model", frame)
 
 
 def unload_model(model_name: str, unload_dependents: bool = False) -> None:
-    """Unloads a model, with those that only it needs if asked to. Raises TritonModelException where it is refused."""
-    frame = {"kind": "control", "action": "unload", "model": model_name, "dependents": bool(unload_dependents)}
+    """Unloads a model, with those that only it needs if asked to. Raises TritonModelException where
+    it is refused.
+    """
+    frame = {
+        "kind": "control",
+        "action": "unload",
+        "model": model_name,
+        "dependents": bool(unload_dependents),
+    }
     _control("Failed to unload model", frame)
 
 
 def is_model_ready(model_name: str, model_version: str = "") -> bool:
     """Whether a model (the version that its policy chooses unless told) is ready."""
-    frame = {"kind": "control", "action": "ready", "model": model_name, "version": str(model_version)}
+    frame = {
+        "kind": "control",
+        "action": "ready",
+        "model": model_name,
+        "version": str(model_version),
+    }
     return bool(_control("Failed to check model readiness", frame))
 
 
-def _control(failure: str, frame: Dict[str, Any]) -> Any:
+def _control(failure: str, frame: dict[str, Any]) -> Any:
     reply = current().ask("call", frame)
     error = reply.get("error")
     if error is not None:

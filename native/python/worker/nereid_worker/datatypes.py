@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Dict, Optional
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from .errors import TritonModelException
 BF16 = "BF16"
 BYTES = "BYTES"
 
-TRITON_STRING_TO_NUMPY: Dict[str, Any] = {
+TRITON_STRING_TO_NUMPY: dict[str, Any] = {
     "TYPE_BOOL": bool,
     "TYPE_UINT8": np.uint8,
     "TYPE_UINT16": np.uint16,
@@ -28,7 +28,7 @@ TRITON_STRING_TO_NUMPY: Dict[str, Any] = {
     "TYPE_STRING": np.object_,
 }
 
-NUMPY_BY_NUMBER: Dict[int, Any] = {
+NUMPY_BY_NUMBER: dict[int, Any] = {
     1: np.bool_,
     2: np.uint8,
     3: np.uint16,
@@ -44,7 +44,7 @@ NUMPY_BY_NUMBER: Dict[int, Any] = {
     13: np.object_,
 }
 
-NUMBER_BY_NAME: Dict[str, int] = {
+NUMBER_BY_NAME: dict[str, int] = {
     "BOOL": 1,
     "UINT8": 2,
     "UINT16": 3,
@@ -61,12 +61,15 @@ NUMBER_BY_NAME: Dict[str, int] = {
     BF16: 14,
 }
 
-DTYPE_BY_NAME: Dict[str, np.dtype] = {
-    name: np.dtype(NUMPY_BY_NUMBER[number]) for name, number in NUMBER_BY_NAME.items() if number < 13
+DTYPE_BY_NAME: dict[str, np.dtype] = {
+    name: np.dtype(NUMPY_BY_NUMBER[number])
+    for name, number in NUMBER_BY_NAME.items()
+    if number < 13
 }
 
-# A character is the cheapest key that a dtype has; several characters may stand for the same type (`l` and `q`).
-NAME_BY_CHARACTER: Dict[str, str] = {}
+# A character is the cheapest key that a dtype has; several characters may stand for the same type
+# (`l` and `q`).
+NAME_BY_CHARACTER: dict[str, str] = {}
 for _characters, _kind in (("?", ""), ("BHILQ", "UINT"), ("bhilq", "INT"), ("efd", "FP")):
     for _character in _characters:
         NAME_BY_CHARACTER[_character] = (
@@ -76,7 +79,7 @@ NAME_BY_CHARACTER["O"] = BYTES
 NAME_BY_CHARACTER["S"] = BYTES
 
 
-def bfloat16() -> Optional[np.dtype]:
+def bfloat16() -> np.dtype | None:
     """The numpy type of BF16 where the package `ml_dtypes` is installed, else None."""
     try:
         import ml_dtypes
@@ -101,7 +104,7 @@ def triton_to_numpy_type(data_type: int) -> Any:
     return NUMPY_BY_NUMBER.get(data_type)
 
 
-def numpy_to_triton_type(data_type: Any) -> Optional[int]:
+def numpy_to_triton_type(data_type: Any) -> int | None:
     """Triton's number for a numpy type, None for one that has none."""
     for number, candidate in NUMPY_BY_NUMBER.items():
         if data_type == candidate:
@@ -110,5 +113,7 @@ def numpy_to_triton_type(data_type: Any) -> Optional[int]:
 
 
 def triton_string_to_numpy(triton_type_string: str) -> Any:
-    """The numpy type of a configuration's datatype (`TYPE_FP32`); raises KeyError for an unknown one."""
+    """The numpy type of a configuration's datatype (`TYPE_FP32`); raises KeyError for an unknown
+    one.
+    """
     return TRITON_STRING_TO_NUMPY[triton_type_string]

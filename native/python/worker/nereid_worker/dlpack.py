@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import weakref
-from typing import Any, Dict, List, Tuple
+from typing import Any
 
 import numpy as np
 
@@ -64,8 +64,9 @@ _dying_pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_ch
     ("PyCapsule_GetPointer", ctypes.pythonapi)
 )
 
-# What a capsule's taker reads lives until it calls the deleter, however long that takes: by the address it was given.
-_lent: Dict[int, Tuple[Any, ...]] = {}
+# What a capsule's taker reads lives until it calls the deleter, however long that takes: by the
+# address it was given.
+_lent: dict[int, tuple[Any, ...]] = {}
 
 
 @_Deleter
@@ -113,7 +114,9 @@ class _Loan:
 
 
 def tensor_from(name: str, source: Any) -> Tensor:
-    """A tensor over the memory of a capsule, or of an object that offers one; from a GPU it is copied."""
+    """A tensor over the memory of a capsule, or of an object that offers one; from a GPU it is
+    copied.
+    """
     if name == "":
         raise TritonModelException("Tensor name cannot be an empty string.")
     if type(source).__name__ == "PyCapsule":
@@ -168,7 +171,7 @@ def _tensor_of_capsule(name: str, capsule: Any) -> Tensor:
     return Tensor.from_bits(name, array) if brain else Tensor(name, array)
 
 
-def _check_contiguous(shape: List[int], strides: List[int]) -> None:
+def _check_contiguous(shape: list[int], strides: list[int]) -> None:
     expected = 1
     for dimension, stride in zip(reversed(shape), reversed(strides)):
         if dimension != 1 and stride != expected:
@@ -186,6 +189,10 @@ def _dtype_of(kind: _Type) -> np.dtype:
         if kind.code == _BOOL and kind.bits == 8:
             return np.dtype(np.bool_)
         letter = _KINDS.get(kind.code)
-        if letter is not None and kind.bits in (8, 16, 32, 64) and not (letter == "f" and kind.bits == 8):
+        if (
+            letter is not None
+            and kind.bits in (8, 16, 32, 64)
+            and not (letter == "f" and kind.bits == 8)
+        ):
             return np.dtype(f"{letter}{kind.bits // 8}")
     raise TritonModelException("the DLPack tensor has a datatype that Triton does not know")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Any, List
+from typing import Any
 
 import numpy as np
 
@@ -13,8 +13,10 @@ _LENGTH = struct.Struct("<I")
 
 
 def encode_elements(array: np.ndarray) -> bytes:
-    """The wire form of an array of bytes, texts (as UTF-8) or other objects (as their text), in C order."""
-    parts: List[bytes] = []
+    """The wire form of an array of bytes, texts (as UTF-8) or other objects (as their text), in C
+    order.
+    """
+    parts: list[bytes] = []
     pack = _LENGTH.pack
     for element in array.ravel().tolist():
         if type(element) is not bytes:
@@ -42,7 +44,9 @@ def decode_elements(data: bytes, count: int) -> np.ndarray:
 
 
 def serialize_byte_tensor(input_tensor: np.ndarray) -> Any:
-    """The wire form of an array of objects or of numpy's own bytes; `()` for an empty one, None for any other type."""
+    """The wire form of an array of objects or of numpy's own bytes; `()` for an empty one, None for
+    any other type.
+    """
     if input_tensor.size == 0:
         return ()
     if input_tensor.dtype == np.object_ or input_tensor.dtype.type == np.bytes_:
@@ -53,7 +57,7 @@ def serialize_byte_tensor(input_tensor: np.ndarray) -> Any:
 def deserialize_bytes_tensor(encoded_tensor: Any) -> np.ndarray:
     """A flat array of bytes objects from their wire form."""
     data = bytes(encoded_tensor)
-    elements: List[bytes] = []
+    elements: list[bytes] = []
     at = 0
     while at < len(data):
         start = at + 4

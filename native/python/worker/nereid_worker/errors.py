@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 import os
+import sys
 from types import FrameType, TracebackType
-from typing import Any, Dict, Optional
+from typing import Any
 
 WORKER_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
@@ -56,21 +57,23 @@ class TritonError:
         return self._code
 
 
-def error_to_wire(error: TritonError) -> Dict[str, Any]:
+def error_to_wire(error: TritonError) -> dict[str, Any]:
     """An error as a field of a frame."""
     return {"message": error.message(), "code": error.code().name}
 
 
-def error_from_wire(error: Dict[str, Any]) -> TritonError:
+def error_from_wire(error: dict[str, Any]) -> TritonError:
     """The error that the server sent; a code that this worker does not know is INTERNAL."""
     code = ErrorCode.__members__.get(error.get("code", "INTERNAL"), ErrorCode.INTERNAL)
     return TritonError(str(error.get("message", "")), code)
 
 
 def describe(exception: BaseException) -> str:
-    """An exception as Triton's clients read it: type, message and the frames from the innermost outwards.
+    """An exception as Triton's clients read it: type, message and the frames from the innermost
+    outwards.
 
-    The frames of the worker itself are left out, as Triton's are compiled and have none. A misuse that the worker
+    The frames of the worker itself are left out, as Triton's are compiled and have none. A misuse
+    that the worker
     found on its own, outside of the model, is told by its message alone.
     """
     frames = _frames(exception.__traceback__)
@@ -84,16 +87,18 @@ def describe(exception: BaseException) -> str:
     return f"{type(exception).__name__}: {message}{trace}"
 
 
-def _frames(traceback: Optional[TracebackType]) -> str:
+def _frames(traceback: TracebackType | None) -> str:
     if traceback is None:
         return ""
     while traceback.tb_next is not None:
         traceback = traceback.tb_next
-    frame: Optional[FrameType] = traceback.tb_frame
+    frame: FrameType | None = traceback.tb_frame
     lines = []
+    # The entry's name is what the command line said, whatever folder that is relative to.
+    entry = getattr(sys.modules["__main__"], "__file__", None)
     while frame is not None:
         code = frame.f_code
-        if not code.co_filename.startswith(WORKER_FOLDER):
+        if not code.co_filename.startswith(WORKER_FOLDER) and code.co_filename != entry:
             lines.append(f"  {code.co_filename}({frame.f_lineno}): {code.co_name}\n")
         frame = frame.f_back
     return "".join(lines)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, FrozenSet, List, Optional
+from typing import Any
 
 from .channel import Waiter
 from .constants import TRITONSERVER_RESPONSE_COMPLETE_FINAL
@@ -14,10 +14,21 @@ class Flight:
     """Kept apart from the request, so that its tensors may go while its responses still come."""
 
     __slots__ = (
-        "cancelled", "closed", "credits", "decoupled", "index", "lock", "names", "run", "sent", "waiter",
+        "cancelled",
+        "closed",
+        "credits",
+        "decoupled",
+        "index",
+        "lock",
+        "names",
+        "run",
+        "sent",
+        "waiter",
     )
 
-    def __init__(self, run: int, index: int, decoupled: bool, credits: Optional[int], names: FrozenSet[str]) -> None:
+    def __init__(
+        self, run: int, index: int, decoupled: bool, credits: int | None, names: frozenset[str]
+    ) -> None:
         self.run = run
         self.index = index
         self.decoupled = decoupled
@@ -27,7 +38,7 @@ class Flight:
         self.closed = False
         self.sent = 0
         self.lock = threading.Lock()
-        self.waiter: Optional[Waiter] = None
+        self.waiter: Waiter | None = None
 
     def cancel(self) -> None:
         """The client has gone: nobody waits for credits any more."""
@@ -41,13 +52,19 @@ class Flight:
             self._wake()
 
     def account(self, response: Any, flags: int) -> None:
-        """Notes a response that is to be sent; raises TritonModelException where the model may not send it."""
+        """Notes a response that is to be sent; raises TritonModelException where the model may not
+        send it.
+        """
         if not self.decoupled:
             if response is not None and self.sent > 0:
                 raise TritonModelException(
                     "Unable to send response. Non-decoupled model cannot send more than one response."
                 )
-            if response is None and flags == TRITONSERVER_RESPONSE_COMPLETE_FINAL and self.sent == 0:
+            if (
+                response is None
+                and flags == TRITONSERVER_RESPONSE_COMPLETE_FINAL
+                and self.sent == 0
+            ):
                 raise TritonModelException(
                     "Unable to send response. Non-decoupled model cannot send complete final before "
                     "sending a response."
@@ -64,7 +81,7 @@ class Flight:
             waiter.done = True
 
 
-def forget(flights: "dict[int, List[Optional[Flight]]]", flight: Flight) -> None:
+def forget(flights: dict[int, list[Flight | None]], flight: Flight) -> None:
     """Drops a flight whose last response was sent."""
     run = flights.get(flight.run)
     if run is not None:

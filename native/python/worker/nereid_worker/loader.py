@@ -11,9 +11,11 @@ from .errors import TritonModelException
 
 
 def import_model(path: str) -> ModuleType:
-    """Imports a model file; raises TritonModelException where there is none, and what the file raises.
+    """Imports a model file; raises TritonModelException where there is none, and what the file
+    raises.
 
-    A model of a version folder (`add/1/model.py`) is imported as `1.model`, so that it can import its neighbours both
+    A model of a version folder (`add/1/model.py`) is imported as `1.model`, so that it can import
+    its neighbours both
     absolutely and relatively; anything else (a backend written in Python) by its own name.
     """
     if not os.path.exists(path):

@@ -66,5 +66,11 @@ def _write(message: Any, level: LogLevel, caller: FrameType) -> None:
         print(f"{file}:{caller.f_lineno}] {message}", file=sys.stderr)
         return
     session.channel.send(
-        {"kind": "log", "level": level.name.lower(), "message": message, "file": file, "line": caller.f_lineno}
+        {
+            "kind": "log",
+            "level": level.name.lower(),
+            "message": message,
+            "file": file,
+            "line": caller.f_lineno,
+        }
     )

@@ -1,4 +1,6 @@
-"""Memory that the server writes and the worker reads: blocks, seen through numpy, freed with the last view."""
+"""Memory that the server writes and the worker reads: blocks, seen through numpy, freed with the
+last view.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ import mmap
 import os
 import weakref
 from bisect import bisect_right
-from typing import Callable, Dict, List, Tuple
+from typing import Callable
 
 import numpy as np
 
@@ -21,7 +23,8 @@ class _Lease(weakref.ref):
 
 
 class IncomingMemory:
-    """Maps each segment once and for ever, so that views stay good for as long as a model keeps them.
+    """Maps each segment once and for ever, so that views stay good for as long as a model keeps
+    them.
 
     `freed` is called with the offset of a block, by any thread, when the last view of it has gone.
     """
@@ -29,11 +32,11 @@ class IncomingMemory:
     def __init__(self, descriptor: int, freed: Callable[[int], None]) -> None:
         self._descriptor = descriptor
         self._freed = freed
-        self._starts: List[int] = []
-        self._maps: List[mmap.mmap] = []
+        self._starts: list[int] = []
+        self._maps: list[mmap.mmap] = []
         self._size = 0
         # By offset: a reference to an array cannot be hashed.
-        self._leases: Dict[int, _Lease] = {}
+        self._leases: dict[int, _Lease] = {}
         size = os.fstat(descriptor).st_size
         if size:
             self.grow(size)
@@ -46,12 +49,12 @@ class IncomingMemory:
         self._starts.append(self._size)
         self._size = size
 
-    def segment(self, at: int) -> Tuple[mmap.mmap, int]:
+    def segment(self, at: int) -> tuple[mmap.mmap, int]:
         """The segment that holds `at`, and its first offset."""
         index = bisect_right(self._starts, at) - 1
         return self._maps[index], self._starts[index]
 
-    def lease(self, at: int) -> "BlockView":
+    def lease(self, at: int) -> BlockView:
         """The block at `at`, which is freed when this and all arrays made of it have gone."""
         return BlockView(self, at)
 
@@ -73,8 +76,10 @@ class BlockView:
 
     def __init__(self, memory: IncomingMemory, at: int) -> None:
         segment, self.start = memory.segment(at)
-        # numpy lets a view of a view hang on the first array below that is not an array of another object, which is
-        # this one: its end is the end of all views.
-        self.base = np.ndarray((len(segment) - (at - self.start),), _UINT8, segment, at - self.start)
+        # numpy lets a view of a view hang on the first array below that is not an array of another
+        # object, which is this one: its end is the end of all views.
+        self.base = np.ndarray(
+            (len(segment) - (at - self.start),), _UINT8, segment, at - self.start
+        )
         self.start = at
         memory.watch(self.base, at)

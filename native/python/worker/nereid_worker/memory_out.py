@@ -1,11 +1,13 @@
-"""Memory that the worker writes and the server reads: an allocator of blocks in a file that only grows."""
+"""Memory that the worker writes and the server reads: an allocator of blocks in a file that only
+grows.
+"""
 
 from __future__ import annotations
 
 import mmap
 import os
 import threading
-from typing import Dict, List, Sequence, Tuple
+from typing import Sequence
 
 import numpy as np
 
@@ -28,7 +30,9 @@ def aligned(length: int) -> int:
 
 
 def size_class(length: int) -> int:
-    """The size of the block for `length` bytes: steps of 64 bytes, then four steps between powers of two."""
+    """The size of the block for `length` bytes: steps of 64 bytes, then four steps between powers
+    of two.
+    """
     if length <= 1024:
         return (length + 63) & ~63 or 64
     step = 1 << max(6, length.bit_length() - 3)
@@ -38,7 +42,8 @@ def size_class(length: int) -> int:
 class OutgoingMemory:
     """Blocks by size class, each with a list of free ones; a new one is cut from the last segment.
 
-    Threads may write at the same time. What the server has freed is used again before the file grows, and pages of
+    Threads may write at the same time. What the server has freed is used again before the file
+    grows, and pages of
     large free blocks are given back to the system once much is free.
     """
 
@@ -48,12 +53,13 @@ class OutgoingMemory:
         self._size = os.fstat(descriptor).st_size
         self._growth = DEFAULT_GROWTH
         self._limit = DEFAULT_LIMIT
-        self._sizes: List[int] = []
-        self._segments: List[Tuple[int, mmap.mmap]] = []
-        self._free: Dict[int, List[int]] = {}
+        self._sizes: list[int] = []
+        self._segments: list[tuple[int, mmap.mmap]] = []
+        self._free: dict[int, list[int]] = {}
         self._free_bytes = 0
-        # Of each block in use: its class and segment. The server names blocks by their offset alone.
-        self._blocks: Dict[int, Tuple[int, int, mmap.mmap]] = {}
+        # Of each block in use: its class and segment. The server names blocks by their offset
+        # alone.
+        self._blocks: dict[int, tuple[int, int, mmap.mmap]] = {}
         self._next = 0
         self._end = self._size
         if self._size:
@@ -72,8 +78,9 @@ class OutgoingMemory:
             sizes, self._sizes = self._sizes, []
         return sizes
 
-    def allocate(self, length: int) -> Tuple[int, int, mmap.mmap]:
-        """A block of at least `length` bytes: its offset, its segment's first offset, and the segment.
+    def allocate(self, length: int) -> tuple[int, int, mmap.mmap]:
+        """A block of at least `length` bytes: its offset, its segment's first offset, and the
+        segment.
 
         Raises TritonModelException where the memory may not grow any further.
         """
@@ -103,7 +110,11 @@ class OutgoingMemory:
                 size, start, segment = block
                 self._free.setdefault(size, []).append(at)
                 self._free_bytes += size
-                if size >= GIVE_BACK_BYTES and self._free_bytes > KEPT_FREE_BYTES and _REMOVE is not None:
+                if (
+                    size >= GIVE_BACK_BYTES
+                    and self._free_bytes > KEPT_FREE_BYTES
+                    and _REMOVE is not None
+                ):
                     first = (at - start + mmap.PAGESIZE - 1) & -mmap.PAGESIZE
                     last = (at - start + size) & -mmap.PAGESIZE
                     segment.madvise(_REMOVE, first, last - first)

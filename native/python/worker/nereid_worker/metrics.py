@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import json
 import math
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 from .errors import TritonModelException
 from .session import current
@@ -32,11 +32,16 @@ _DELETED = (
 class Metric:
     """One series of a family, made by `MetricFamily.Metric`. It goes with its family."""
 
-    def __init__(self, family: "MetricFamily", labels: Optional[Dict[str, str]], buckets: Optional[List[float]]) -> None:
+    def __init__(
+        self,
+        family: MetricFamily,
+        labels: dict[str, str] | None,
+        buckets: list[float] | None,
+    ) -> None:
         self._dropped = True
         self._session = current()
         self._number = next(self._session.numbers)
-        frame: Dict[str, Any] = {
+        frame: dict[str, Any] = {
             "kind": "metric",
             "action": "metric",
             "family": family._number,
@@ -64,14 +69,20 @@ class Metric:
         """The value of a counter or gauge, all instances of the model together."""
         failure = "Failed to get metric value"
         self._check(failure)
-        return float(_asked(failure, {"kind": "metric", "action": "value", "metric": self._number}).get("value", 0))
+        return float(
+            _asked(failure, {"kind": "metric", "action": "value", "metric": self._number}).get(
+                "value", 0
+            )
+        )
 
     def _change(self, failure: str, action: str, value: float) -> None:
         self._check(failure)
         number = float(value)
         if not math.isfinite(number):
             raise TritonModelException(f"{failure}: the value must be finite, got {number}")
-        _asked(failure, {"kind": "metric", "action": action, "metric": self._number, "value": number})
+        _asked(
+            failure, {"kind": "metric", "action": action, "metric": self._number, "value": number}
+        )
 
     def _check(self, failure: str) -> None:
         if self._dropped:
@@ -91,7 +102,7 @@ class MetricFamily:
         self._session = current()
         self._number = next(self._session.numbers)
         # A metric lives as long as its family, also when the model lets go of it.
-        self._metrics: List[Metric] = []
+        self._metrics: list[Metric] = []
         _asked(
             "Error when creating MetricFamily",
             {
@@ -106,9 +117,11 @@ class MetricFamily:
         self._made = True
 
     def Metric(  # noqa: N802 - Triton's name
-        self, labels: Optional[Dict[str, str]] = None, buckets: Optional[List[float]] = None
+        self, labels: dict[str, str] | None = None, buckets: list[float] | None = None
     ) -> Metric:
-        """A metric with these labels; `buckets` (upper bounds, ascending) for histograms and only for them."""
+        """A metric with these labels; `buckets` (upper bounds, ascending) for histograms and only
+        for them.
+        """
         if labels is not None and not isinstance(labels, dict):
             raise TritonModelException("Failed to create metric. Labels must be a dictionary.")
         if buckets is not None:
@@ -127,10 +140,12 @@ class MetricFamily:
         if self._made:
             for metric in self._metrics:
                 metric._dropped = True
-            self._session.channel.later({"kind": "metric", "action": "drop", "family": self._number})
+            self._session.channel.later(
+                {"kind": "metric", "action": "drop", "family": self._number}
+            )
 
 
-def _asked(failure: str, frame: Dict[str, Any]) -> Dict[str, Any]:
+def _asked(failure: str, frame: dict[str, Any]) -> dict[str, Any]:
     try:
         json.dumps(frame, allow_nan=False)
     except (TypeError, ValueError) as error:

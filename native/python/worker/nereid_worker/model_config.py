@@ -1,21 +1,25 @@
-"""What `auto_complete_config` gets and returns: a configuration that may be completed but not contradicted."""
+"""What `auto_complete_config` gets and returns: a configuration that may be completed but not
+contradicted.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, Tuple
+from typing import Any
 
 _INPUT_PROPERTIES = ("name", "data_type", "dims", "optional")
 _OUTPUT_PROPERTIES = ("name", "data_type", "dims")
 
 
 class ModelConfig:
-    """A model's configuration, from its JSON text. What it says already stands: a contradiction raises ValueError."""
+    """A model's configuration, from its JSON text. What it says already stands: a contradiction
+    raises ValueError.
+    """
 
     def __init__(self, model_config: str) -> None:
-        self._model_config: Dict[str, Any] = json.loads(model_config)
+        self._model_config: dict[str, Any] = json.loads(model_config)
 
-    def as_dict(self) -> Dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """The configuration, to be read."""
         return self._model_config
 
@@ -31,7 +35,9 @@ class ModelConfig:
         config["max_batch_size"] = max_batch_size
 
     def set_dynamic_batching(self) -> None:
-        """Chooses dynamic batching; raises ValueError where the configuration has chosen another scheduler."""
+        """Chooses dynamic batching; raises ValueError where the configuration has chosen another
+        scheduler.
+        """
         config = self._model_config
         for scheduler in ("sequence_batching", "ensemble_scheduling"):
             if scheduler in config:
@@ -41,15 +47,17 @@ class ModelConfig:
                 )
         config.setdefault("dynamic_batching", {})
 
-    def add_input(self, input: Dict[str, Any]) -> None:
-        """Adds an input (`name`, `data_type`, `dims`, and `optional` if it is); raises ValueError for a contradiction."""
+    def add_input(self, input: dict[str, Any]) -> None:
+        """Adds an input (`name`, `data_type`, `dims`, and `optional` if it is); raises ValueError
+        for a contradiction.
+        """
         self._add("input", input, _INPUT_PROPERTIES)
 
-    def add_output(self, output: Dict[str, Any]) -> None:
+    def add_output(self, output: dict[str, Any]) -> None:
         """Adds an output (`name`, `data_type`, `dims`); raises ValueError for a contradiction."""
         self._add("output", output, _OUTPUT_PROPERTIES)
 
-    def set_model_transaction_policy(self, transaction_policy_dict: Dict[str, Any]) -> None:
+    def set_model_transaction_policy(self, transaction_policy_dict: dict[str, Any]) -> None:
         """Sets `decoupled`; raises ValueError where the configuration says otherwise."""
         config = self._model_config
         for key in transaction_policy_dict:
@@ -69,7 +77,7 @@ class ModelConfig:
             )
         policy["decoupled"] = decoupled
 
-    def _add(self, direction: str, tensor: Dict[str, Any], properties: Tuple[str, ...]) -> None:
+    def _add(self, direction: str, tensor: dict[str, Any], properties: tuple[str, ...]) -> None:
         model = self._model_config["name"]
         where = f"in auto-complete-config function for model '{model}'"
         for key in tensor:
@@ -91,7 +99,7 @@ class ModelConfig:
         tensors.append(tensor)
 
 
-def _merge(model: str, direction: str, stated: Dict[str, Any], tensor: Dict[str, Any]) -> None:
+def _merge(model: str, direction: str, stated: dict[str, Any], tensor: dict[str, Any]) -> None:
     name = tensor["name"]
     data_type = stated.get("data_type", "TYPE_INVALID")
     if data_type not in ("TYPE_INVALID", tensor["data_type"]):
@@ -103,7 +111,9 @@ def _merge(model: str, direction: str, stated: Dict[str, Any], tensor: Dict[str,
         if key == "optional" and not (key in stated and key in tensor):
             continue
         current = stated.get(key)
-        contradicted = current != tensor[key] if key == "optional" else current and current != tensor[key]
+        contradicted = (
+            current != tensor[key] if key == "optional" else current and current != tensor[key]
+        )
         if contradicted:
             raise ValueError(
                 f"model '{model}', tensor '{name}': the model expects {key} {tensor[key]} but the model configuration "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, List, Sequence
 
 from .datatypes import BYTES
 from .memory_out import OutgoingMemory, aligned, copy_into
@@ -11,15 +11,18 @@ from .tensor import Tensor
 Wire = List[Any]
 
 
-def write_tensors(memory: OutgoingMemory, tensors: Sequence[Tensor]) -> Tuple[Optional[int], List[Wire]]:
-    """Copies all tensors into one block; its offset (None where they have no bytes) and the tensors as frames tell them.
+def write_tensors(
+    memory: OutgoingMemory, tensors: Sequence[Tensor]
+) -> tuple[int | None, list[Wire]]:
+    """Copies all tensors into one block; its offset (None where they have no bytes) and the tensors
+    as frames tell them.
 
     Raises TritonModelException where the memory may not grow any further.
     """
     total = 0
     for tensor in tensors:
         total += (tensor.byte_size() + 63) & ~63
-    wires: List[Wire] = []
+    wires: list[Wire] = []
     if total == 0:
         for tensor in tensors:
             wires.append([tensor._name, tensor._datatype, tensor.shape(), 0, 0])

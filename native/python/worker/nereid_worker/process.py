@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from types import FrameType
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +32,9 @@ class _Terminated(BaseException):
 
 
 class Worker:
-    """Serves the frames that are for the main thread, until `finish`, the end of the channel, or SIGTERM."""
+    """Serves the frames that are for the main thread, until `finish`, the end of the channel, or
+    SIGTERM.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -41,7 +43,7 @@ class Worker:
         self._module: Any = None
         self._path = ""
         self._model: Any = None
-        self._runs: Optional[Runs] = None
+        self._runs: Runs | None = None
 
     def serve(self) -> int:
         """The process's exit status."""
@@ -79,7 +81,7 @@ class Worker:
         finally:
             self._idle = False
 
-    def _terminate(self, _number: int, _frame: Optional[FrameType]) -> None:
+    def _terminate(self, _number: int, _frame: FrameType | None) -> None:
         self._terminating = True
         if self._idle:
             raise _Terminated
@@ -90,8 +92,12 @@ class Worker:
             reply = self._open(frame) if kind == "open" else self._start(frame)
         except ChannelClosed:
             raise
-        except BaseException as error:  # also SystemExit: a model that exits is one that cannot be loaded
-            self._session.channel.send({"kind": "failed", "error": {"message": describe(error), "code": "INTERNAL"}})
+        except (
+            BaseException
+        ) as error:  # also SystemExit: a model that exits is one that cannot be loaded
+            self._session.channel.send(
+                {"kind": "failed", "error": {"message": describe(error), "code": "INTERNAL"}}
+            )
             return False
         self._session.channel.send(reply)
         return True
@@ -107,7 +113,8 @@ class Worker:
         _name_process(name)
         self._path = frame["path"]
         session.instance_name = name
-        session.model_folder = os.path.dirname(self._path)
+        # A module that all models of a backend share does not lie in their folders.
+        session.model_folder = frame.get("folder") or os.path.dirname(self._path)
         self._module = import_model(self._path)
         model = model_class(self._module)
         config = None
@@ -121,7 +128,7 @@ class Worker:
             "numpy": np.__version__,
         }
 
-    def _complete(self, model: Any, config: str, name: str) -> Optional[str]:
+    def _complete(self, model: Any, config: str, name: str) -> str | None:
         from .model_config import ModelConfig
 
         complete = getattr(model, "auto_complete_config", None)

@@ -8,12 +8,14 @@ from .channel import Channel, ChannelClosed, Waiter
 
 
 class Pump:
-    """A thread that exists from the first asynchronous call on, and reads only while there are such calls."""
+    """A thread that exists from the first asynchronous call on, and reads only while there are such
+    calls.
+    """
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._change = threading.Condition(threading.Lock())
-        self._thread: "threading.Thread | None" = None
+        self._thread: threading.Thread | None = None
         self._pending = 0
         self._waiter = Waiter()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, FrozenSet, Iterable, List, Optional, Set, Union
+from typing import Any, Iterable
 
 from .constants import TRITONSERVER_REQUEST_RELEASE_ALL
 from .errors import TritonModelException
@@ -22,14 +22,28 @@ class InferenceRequest:
     """Inputs by name and what goes with them. The constructor makes a request to another model."""
 
     __slots__ = (
-        "__weakref__", "_correlation", "_flags", "_flight", "_id", "_inputs", "_model_name", "_model_version",
-        "_names", "_parameters", "_preferred_memory", "_release", "_sender", "_session", "_timeout", "_trace",
+        "__weakref__",
+        "_correlation",
+        "_flags",
+        "_flight",
+        "_id",
+        "_inputs",
+        "_model_name",
+        "_model_version",
+        "_names",
+        "_parameters",
+        "_preferred_memory",
+        "_release",
+        "_sender",
+        "_session",
+        "_timeout",
+        "_trace",
     )
 
     def __init__(
         self,
         request_id: str = "",
-        correlation_id: Union[int, str] = 0,
+        correlation_id: int | str = 0,
         *,
         inputs: Iterable[Tensor],
         requested_output_names: Iterable[str],
@@ -37,18 +51,20 @@ class InferenceRequest:
         model_version: int = -1,
         flags: int = 0,
         timeout: int = 0,
-        preferred_memory: Optional[PreferredMemory] = None,
-        trace: Optional[InferenceTrace] = None,
-        parameters: Optional[Dict[str, Any]] = None,
+        preferred_memory: PreferredMemory | None = None,
+        trace: InferenceTrace | None = None,
+        parameters: dict[str, Any] | None = None,
     ) -> None:
-        where = f"for request with id '{request_id}' and model name '{model_name}' should not be empty."
-        self._inputs: List[Tensor] = list(inputs)
+        where = (
+            f"for request with id '{request_id}' and model name '{model_name}' should not be empty."
+        )
+        self._inputs: list[Tensor] = list(inputs)
         for tensor in self._inputs:
             if tensor is None:
                 raise TritonModelException(f"Input tensor {where}")
             if not isinstance(tensor, Tensor):
                 raise TypeError(f"InferenceRequest: expected a Tensor, got {type(tensor).__name__}")
-        self._names: FrozenSet[str] = frozenset(requested_output_names)
+        self._names: frozenset[str] = frozenset(requested_output_names)
         if "" in self._names:
             raise TritonModelException(f"Requested output name {where}")
         if isinstance(correlation_id, bool) or not isinstance(correlation_id, (int, str)):
@@ -67,12 +83,14 @@ class InferenceRequest:
         self._trace = InferenceTrace() if trace is None else trace
         self._parameters = {} if parameters is None else checked_parameters(parameters)
         self._release = TRITONSERVER_REQUEST_RELEASE_ALL
-        self._flight: Optional[Flight] = None
-        self._sender: Optional[InferenceResponseSender] = None
-        self._session: Optional[Session] = None
+        self._flight: Flight | None = None
+        self._sender: InferenceResponseSender | None = None
+        self._session: Session | None = None
 
     @staticmethod
-    def received(session: Session, wire: Dict[str, Any], inputs: List[Tensor], flight: Flight) -> InferenceRequest:
+    def received(
+        session: Session, wire: dict[str, Any], inputs: list[Tensor], flight: Flight
+    ) -> InferenceRequest:
         """A request that the server gives to the model."""
         request = InferenceRequest.__new__(InferenceRequest)
         get = wire.get
@@ -91,11 +109,12 @@ class InferenceRequest:
         request._release = TRITONSERVER_REQUEST_RELEASE_ALL
         request._flight = flight
         request._session = session
-        # A decoupled request ends when everything that could answer it has gone, its sender being the last.
+        # A decoupled request ends when everything that could answer it has gone, its sender being
+        # the last.
         request._sender = InferenceResponseSender(session, flight) if flight.decoupled else None
         return request
 
-    def inputs(self) -> List[Tensor]:
+    def inputs(self) -> list[Tensor]:
         """The input tensors."""
         return self._inputs
 
@@ -103,7 +122,7 @@ class InferenceRequest:
         """The client's id, '' where it gave none."""
         return self._id
 
-    def correlation_id(self) -> Union[int, str]:
+    def correlation_id(self) -> int | str:
         """The sequence of the request, 0 where there is none."""
         return self._correlation
 
@@ -133,11 +152,15 @@ class InferenceRequest:
         trace = self._trace
         if not isinstance(trace, InferenceTrace):
             flight = self._flight
-            trace = InferenceTrace(trace) if flight is None else InferenceTrace(trace, flight.run, flight.index)
+            trace = (
+                InferenceTrace(trace)
+                if flight is None
+                else InferenceTrace(trace, flight.run, flight.index)
+            )
             self._trace = trace
         return trace
 
-    def requested_output_names(self) -> Set[str]:
+    def requested_output_names(self) -> set[str]:
         """The outputs that the client asked for; all of the configuration where it named none."""
         return set(self._names)
 
@@ -165,9 +188,11 @@ class InferenceRequest:
         self._release = int(flags)
 
     def exec(self, decoupled: bool = False) -> Any:
-        """Runs the request on its model and waits: the response, or with `decoupled` an iterator over responses.
+        """Runs the request on its model and waits: the response, or with `decoupled` an iterator
+        over responses.
 
-        A failure of the other model is a response with an error. Raises TritonModelException outside of `execute`.
+        A failure of the other model is a response with an error. Raises TritonModelException
+        outside of `execute`.
         """
         from .calls import execute
 

@@ -6,7 +6,7 @@ import asyncio
 import concurrent.futures
 import threading
 import traceback
-from typing import Any, Dict, FrozenSet, List, Optional, Set
+from typing import Any
 
 from .channel import Frame
 from .constants import TRITONSERVER_REQUEST_RELEASE_RESCHEDULE, TRITONSERVER_RESPONSE_COMPLETE_FINAL
@@ -20,14 +20,16 @@ from .tensor import Tensor
 
 
 class Runs:
-    """Runs batches on the model, on the thread that calls; coroutines run on one event loop of a thread of its own."""
+    """Runs batches on the model, on the thread that calls; coroutines run on one event loop of a
+    thread of its own.
+    """
 
     def __init__(self, session: Session, model: Any, model_path: str) -> None:
         self._session = session
         self._model = model
         self._model_path = model_path
-        self._loop: Optional[asyncio.AbstractEventLoop] = None
-        self._background: Set["concurrent.futures.Future[Any]"] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._background: set[concurrent.futures.Future[Any]] = set()
 
     def run(self, frame: Frame) -> None:
         """Executes a `run` and sends what came of it."""
@@ -38,7 +40,8 @@ class Runs:
             answer = self._answer(frame)
         finally:
             channel.end()
-        # The requests have gone by now, unless the model keeps some: the answer tells that they may be freed.
+        # The requests have gone by now, unless the model keeps some: the answer tells that they may
+        # be freed.
         channel.send(answer)
 
     def ready(self) -> bool:
@@ -65,7 +68,9 @@ class Runs:
         try:
             execute = getattr(self._model, "execute", None)
             if execute is None:
-                raise TritonModelException(f"Python model {self._model_path} does not implement `execute` method.")
+                raise TritonModelException(
+                    f"Python model {self._model_path} does not implement `execute` method."
+                )
             # The list is the model's to change: which request is which stays known here.
             responses = execute(list(requests))
             if asyncio.iscoroutine(responses):
@@ -73,8 +78,12 @@ class Runs:
             if responses is not None:
                 self._check(requests, responses, decoupled)
             answer["answers"] = self._answers(requests, flights, responses, answer)
-        except BaseException as error:  # also SystemExit and KeyboardInterrupt, which are the model's own here
-            message = f"Failed to process the request(s) for model '{session.instance_name}', message: "
+        except (
+            BaseException
+        ) as error:  # also SystemExit and KeyboardInterrupt, which are the model's own here
+            message = (
+                f"Failed to process the request(s) for model '{session.instance_name}', message: "
+            )
             answer["error"] = {"message": message + describe(error), "code": "INTERNAL"}
             answer.pop("block", None)
             for flight in flights:
@@ -85,9 +94,11 @@ class Runs:
             session.running = None
         return answer
 
-    def _requests(self, frame: Frame, run: int, decoupled: bool) -> "tuple[List[InferenceRequest], List[Flight]]":
+    def _requests(
+        self, frame: Frame, run: int, decoupled: bool
+    ) -> tuple[list[InferenceRequest], list[Flight]]:
         session = self._session
-        wires: List[Dict[str, Any]] = frame["requests"]
+        wires: list[dict[str, Any]] = frame["requests"]
         block = frame.get("block")
         base: Any = None
         start = 0
@@ -99,7 +110,7 @@ class Runs:
         every = session.output_names
         for index, wire in enumerate(wires):
             outputs = wire.get("outputs")
-            names: FrozenSet[str] = every if outputs is None else frozenset(outputs)
+            names: frozenset[str] = every if outputs is None else frozenset(outputs)
             flight = Flight(run, index, decoupled, session.credits, names)
             inputs = [Tensor.received(tensor, base, start) for tensor in wire["inputs"]]
             flights.append(flight)
@@ -107,14 +118,16 @@ class Runs:
         session.flights[run] = list(flights)
         return requests, flights
 
-    def _check(self, requests: List[InferenceRequest], responses: Any, decoupled: bool) -> None:
+    def _check(self, requests: list[InferenceRequest], responses: Any, decoupled: bool) -> None:
         if decoupled:
             raise TritonModelException(
                 f"Python model '{self._session.instance_name}' is using the decoupled mode and the execute function "
                 "must return None."
             )
         if not isinstance(responses, list):
-            raise TritonModelException(f"Expected a list in the execute return, found type '{type(responses)}'.")
+            raise TritonModelException(
+                f"Expected a list in the execute return, found type '{type(responses)}'."
+            )
         if len(responses) != len(requests):
             raise TritonModelException(
                 "Number of InferenceResponse objects do not match the number of InferenceRequest objects. "
@@ -140,14 +153,14 @@ class Runs:
 
     def _answers(
         self,
-        requests: List[InferenceRequest],
-        flights: List[Flight],
-        responses: Optional[List[Optional[InferenceResponse]]],
+        requests: list[InferenceRequest],
+        flights: list[Flight],
+        responses: list[InferenceResponse | None] | None,
         answer: Frame,
-    ) -> List[Any]:
+    ) -> list[Any]:
         session = self._session
-        answers: List[Any] = []
-        tensors: List[Tensor] = []
+        answers: list[Any] = []
+        tensors: list[Tensor] = []
         ours = session.flights.get(answer["run"])
         open_flights = False
         for index, request in enumerate(requests):
@@ -159,7 +172,8 @@ class Runs:
                 if again:
                     flight.closed = True
                 elif flight.sent == 0 and not flight.closed:
-                    # Whoever holds the sender answers; if nobody does, the end of the request is the answer.
+                    # Whoever holds the sender answers; if nobody does, the end of the request is
+                    # the answer.
                     request.get_response_sender()
                 if not flight.closed:
                     open_flights = True
@@ -174,7 +188,7 @@ class Runs:
                 continue
             response.prune(flight.names)
             tensors.extend(response._outputs)
-            item: Dict[str, Any] = {"outputs": len(response._outputs)}
+            item: dict[str, Any] = {"outputs": len(response._outputs)}
             if response._parameters:
                 item["parameters"] = parameters_to_wire(response._parameters)
             answers.append(item)
@@ -198,12 +212,18 @@ class Runs:
             return self._decoupled_answers(flights, answers)
         return answers
 
-    def _decoupled_answers(self, flights: List[Flight], answers: List[Any]) -> List[Any]:
+    def _decoupled_answers(self, flights: list[Flight], answers: list[Any]) -> list[Any]:
         for flight, item in zip(flights, answers):
             if item is not None:
                 forget(self._session.flights, flight)
                 self._session.channel.send(
-                    {"kind": "sent", "run": flight.run, "index": flight.index, "final": True, "again": True}
+                    {
+                        "kind": "sent",
+                        "run": flight.run,
+                        "index": flight.index,
+                        "final": True,
+                        "again": True,
+                    }
                 )
         return []
 
@@ -215,14 +235,14 @@ class Runs:
         future.add_done_callback(self._coroutine_done)
         return None
 
-    def _submit(self, coroutine: Any) -> "concurrent.futures.Future[Any]":
+    def _submit(self, coroutine: Any) -> concurrent.futures.Future[Any]:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
             asyncio.set_event_loop(self._loop)
             threading.Thread(target=self._loop.run_forever, name="coroutines", daemon=True).start()
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
-    def _coroutine_done(self, future: "concurrent.futures.Future[Any]") -> None:
+    def _coroutine_done(self, future: concurrent.futures.Future[Any]) -> None:
         self._background.discard(future)
         if future.cancelled():
             return

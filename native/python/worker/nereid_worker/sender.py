@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional
+from typing import Any
 
 from .channel import Waiter
 from .constants import TRITONSERVER_RESPONSE_COMPLETE_FINAL
@@ -14,7 +14,9 @@ from .session import Session
 
 
 class InferenceResponseSender:
-    """Sends the responses of one request. A sender that goes without the final flag closes its request."""
+    """Sends the responses of one request. A sender that goes without the final flag closes its
+    request.
+    """
 
     __slots__ = ("_flight", "_session")
 
@@ -29,10 +31,11 @@ class InferenceResponseSender:
             self._session.channel.drain()
         return flight.cancelled
 
-    def send(self, response: Optional[InferenceResponse] = None, flags: int = 0) -> None:
+    def send(self, response: InferenceResponse | None = None, flags: int = 0) -> None:
         """Sends a response, the last one with TRITONSERVER_RESPONSE_COMPLETE_FINAL.
 
-        Waits while the server has too many of this request already. Raises TritonModelException for misuse.
+        Waits while the server has too many of this request already. Raises TritonModelException for
+        misuse.
         """
         if flags not in (0, TRITONSERVER_RESPONSE_COMPLETE_FINAL):
             raise TritonModelException("Unable to send response. Unsupported flag provided.")
@@ -47,21 +50,25 @@ class InferenceResponseSender:
             flight.account(response, flags)
             self._put(flight, response, flags == TRITONSERVER_RESPONSE_COMPLETE_FINAL)
 
-    def _put(self, flight: Flight, response: Optional[InferenceResponse], final: bool) -> None:
+    def _put(self, flight: Flight, response: InferenceResponse | None, final: bool) -> None:
         session = self._session
-        frame: Dict[str, Any] = {"kind": "sent", "run": flight.run, "index": flight.index, "final": final}
+        frame: dict[str, Any] = {
+            "kind": "sent",
+            "run": flight.run,
+            "index": flight.index,
+            "final": final,
+        }
         try:
-            if response is None:
-                pass
-            elif response._error is not None:
-                frame["error"] = error_to_wire(response._error)
-            elif self._credited(flight):
-                response.prune(flight.names)
-                block, frame["outputs"] = write_tensors(session.outgoing, response._outputs)
-                if block is not None:
-                    frame["block"] = block
-                if response._parameters:
-                    frame["parameters"] = parameters_to_wire(response._parameters)
+            if response is not None and self._credited(flight):
+                if response._error is not None:
+                    frame["error"] = error_to_wire(response._error)
+                else:
+                    response.prune(flight.names)
+                    block, frame["outputs"] = write_tensors(session.outgoing, response._outputs)
+                    if block is not None:
+                        frame["block"] = block
+                    if response._parameters:
+                        frame["parameters"] = parameters_to_wire(response._parameters)
             elif not final:
                 return  # nobody waits for it
         except TritonModelException as error:
@@ -75,7 +82,7 @@ class InferenceResponseSender:
         else:
             session.channel.send(frame)
 
-    def _end(self, flight: Flight, frame: Dict[str, Any]) -> None:
+    def _end(self, flight: Flight, frame: dict[str, Any]) -> None:
         forget(self._session.flights, flight)
         self._session.channel.send(frame)
 
@@ -95,8 +102,16 @@ class InferenceResponseSender:
         if flight.closed:
             return
         flight.closed = True
-        frame: Dict[str, Any] = {"kind": "sent", "run": flight.run, "index": flight.index, "final": True}
+        frame: dict[str, Any] = {
+            "kind": "sent",
+            "run": flight.run,
+            "index": flight.index,
+            "final": True,
+        }
         if not flight.decoupled and flight.sent == 0:
-            frame["error"] = {"message": "the model let go of the request without a response", "code": "INTERNAL"}
+            frame["error"] = {
+                "message": "the model let go of the request without a response",
+                "code": "INTERNAL",
+            }
         forget(self._session.flights, flight)
         self._session.channel.later(frame)

@@ -1,6 +1,7 @@
 """What one worker knows: the channel, the two memories, the model's names, and what is under way.
 
-Triton's API lets models make requests, metrics and log lines out of nothing, so the session of the process is found
+Triton's API lets models make requests, metrics and log lines out of nothing, so the session of the
+process is found
 through `current()`. There is one, set once by `process.run`.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from typing import Any, Deque, Dict, FrozenSet, List, Optional
+from typing import Any
 
 from .channel import Channel, Frame, Waiter
 from .errors import TritonModelException
@@ -29,7 +30,9 @@ class Reply(Waiter):
 
 
 class Session:
-    """Dispatches the frames of the server. Frames for the main thread wait in `tasks`; the others are dealt with at once."""
+    """Dispatches the frames of the server. Frames for the main thread wait in `tasks`; the others
+    are dealt with at once.
+    """
 
     def __init__(self, channel: int, incoming: int, outgoing: int) -> None:
         self.channel = Channel(channel, self._dispatch)
@@ -37,18 +40,18 @@ class Session:
         self.outgoing = OutgoingMemory(outgoing)
         self.channel.grown = self.outgoing.grown
         self.pump = Pump(self.channel)
-        self.tasks: Deque[Frame] = deque()
+        self.tasks: deque[Frame] = deque()
         self.idle = Waiter()
-        self.flights: Dict[int, List[Optional[Flight]]] = {}
-        self.calls: Dict[int, Any] = {}
-        self.replies: Dict[int, Reply] = {}
+        self.flights: dict[int, list[Flight | None]] = {}
+        self.calls: dict[int, Any] = {}
+        self.replies: dict[int, Reply] = {}
         self.numbers = itertools.count(1)
-        self.credits: Optional[int] = None
-        self.output_names: FrozenSet[str] = frozenset()
+        self.credits: int | None = None
+        self.output_names: frozenset[str] = frozenset()
         self.instance_name = ""
         self.model_folder = ""
         self.initialized = False
-        self.running: Optional[List[Flight]] = None
+        self.running: list[Flight] | None = None
         self._dispatchers = {
             "run": self._task,
             "open": self._task,
@@ -63,7 +66,9 @@ class Session:
         }
 
     def next_task(self) -> Frame:
-        """The next frame for the main thread; waits for it. Raises ChannelClosed where the server has gone."""
+        """The next frame for the main thread; waits for it. Raises ChannelClosed where the server
+        has gone.
+        """
         tasks = self.tasks
         while not tasks:
             self.idle.done = False
@@ -98,7 +103,7 @@ class Session:
         self.tasks.append(frame)
         self.idle.done = True
 
-    def _flight(self, frame: Frame) -> Optional[Flight]:
+    def _flight(self, frame: Frame) -> Flight | None:
         flights = self.flights.get(frame["run"])
         return None if flights is None else flights[frame["index"]]
 
@@ -126,7 +131,7 @@ class Session:
             reply.done = True
 
 
-_current: List[Session] = []
+_current: list[Session] = []
 
 
 def current() -> Session:

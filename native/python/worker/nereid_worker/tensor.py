@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Optional, Tuple
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +15,20 @@ _UINT16 = np.dtype(np.uint16)
 
 
 class Tensor:
-    """A named tensor. One that came from the server is a view of shared memory, valid for as long as it is kept."""
+    """A named tensor. One that came from the server is a view of shared memory, valid for as long
+    as it is kept.
+    """
 
-    __slots__ = ("__weakref__", "_array", "_base", "_datatype", "_encoded", "_name", "_shape", "_where")
+    __slots__ = (
+        "__weakref__",
+        "_array",
+        "_base",
+        "_datatype",
+        "_encoded",
+        "_name",
+        "_shape",
+        "_where",
+    )
 
     def __init__(self, name: str, numpy_array: Any) -> None:
         if not isinstance(name, str):
@@ -29,15 +40,17 @@ class Tensor:
         if not array.flags.c_contiguous:
             array = np.ascontiguousarray(array)
         self._name = name
-        self._array: Optional[np.ndarray] = array
-        self._shape: Optional[List[int]] = None
-        self._encoded: Optional[bytes] = None
+        self._array: np.ndarray | None = array
+        self._shape: list[int] | None = None
+        self._encoded: bytes | None = None
         self._base: Any = None
         self._where = 0
 
     @staticmethod
-    def received(wire: List[Any], base: Optional[np.ndarray], start: int) -> Tensor:
-        """A tensor of a frame, whose block begins at `start` and is `base`. The array is made when it is asked for."""
+    def received(wire: list[Any], base: np.ndarray | None, start: int) -> Tensor:
+        """A tensor of a frame, whose block begins at `start` and is `base`. The array is made when
+        it is asked for.
+        """
         tensor = Tensor.__new__(Tensor)
         tensor._name, tensor._datatype, tensor._shape, at, length = wire
         tensor._array = None
@@ -57,7 +70,7 @@ class Tensor:
         """The name in the configuration."""
         return self._name
 
-    def shape(self) -> List[int]:
+    def shape(self) -> list[int]:
         """The dimensions, the batch included."""
         if self._shape is not None:
             return list(self._shape)
@@ -72,7 +85,9 @@ class Tensor:
         return True
 
     def as_numpy(self) -> np.ndarray:
-        """The data without a copy; BYTES as objects of type bytes. BF16 needs the package `ml_dtypes`."""
+        """The data without a copy; BYTES as objects of type bytes. BF16 needs the package
+        `ml_dtypes`.
+        """
         array = self._array
         if array is None:
             array = self._data()
@@ -94,7 +109,9 @@ class Tensor:
 
     @staticmethod
     def from_dlpack(name: str, tensor: Any) -> Tensor:
-        """A tensor over the memory of a DLPack capsule, or of an object that offers one, without a copy."""
+        """A tensor over the memory of a DLPack capsule, or of an object that offers one, without a
+        copy.
+        """
         from .dlpack import tensor_from
 
         return tensor_from(name, tensor)
@@ -102,7 +119,7 @@ class Tensor:
     def __dlpack__(self, stream: Any = None, **_: Any) -> Any:
         return self.to_dlpack()
 
-    def __dlpack_device__(self) -> Tuple[int, int]:
+    def __dlpack_device__(self) -> tuple[int, int]:
         return (1, 0)
 
     def datatype(self) -> str:
@@ -147,6 +164,8 @@ class Tensor:
         elif length == 0:
             array = np.empty(shape, _UINT16 if datatype == BF16 else DTYPE_BY_NAME[datatype])
         else:
-            array = np.ndarray(shape, _UINT16 if datatype == BF16 else DTYPE_BY_NAME[datatype], base, offset)
+            array = np.ndarray(
+                shape, _UINT16 if datatype == BF16 else DTYPE_BY_NAME[datatype], base, offset
+            )
         self._array = array
         return array
