@@ -1,0 +1,43 @@
+"""Configurations that models complete."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterable, List, NamedTuple, Sequence
+
+from .options import batch_limit
+
+
+class Io(NamedTuple):
+    """An input or output: its dimensions without the batch's where the model batches."""
+
+    name: str
+    data_type: str
+    dims: Sequence[int]
+
+    def as_config(self) -> Dict[str, Any]:
+        return {"name": self.name, "data_type": self.data_type, "dims": list(self.dims)}
+
+
+def complete(config: Any, inputs: Iterable[Io], outputs: Iterable[Io], batches: bool) -> Any:
+    """`config` (Triton's ModelConfig) with the inputs and outputs that its user did not write.
+
+    Where the user wrote neither and `batches`, requests are batched as well.
+    """
+    known = config.as_dict()
+    if batches and not known.get("input") and not known.get("output"):
+        if not known.get("max_batch_size"):
+            config.set_max_batch_size(batch_limit())
+        if not known.get("sequence_batching"):
+            config.set_dynamic_batching()
+    if not known.get("input"):
+        for io in inputs:
+            config.add_input(io.as_config())
+    if not known.get("output"):
+        for io in outputs:
+            config.add_output(io.as_config())
+    return config
+
+
+def names(config: Dict[str, Any], section: str) -> List[str]:
+    """The names of a configuration's inputs or outputs, in its order."""
+    return [io["name"] for io in config.get(section) or []]
