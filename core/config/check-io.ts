@@ -1,4 +1,5 @@
 import type { IoSpec, ModelIo } from '../backend/types.ts'
+import { messageOf } from '../errors.ts'
 import { shapeText } from '../tensor.ts'
 import { checkSequenceTensors, countSequenceInputs } from './check-sequence-io.ts'
 import { configOfDatatype } from './datatypes.ts'
@@ -14,17 +15,37 @@ export function checkConfigAgainstIo(
   io: ModelIo,
   options: { readonly modelName: string },
 ): void {
-  const check = { config, io, model: options.modelName }
-  checkSequenceTensors(check)
-  checkInputs(check)
-  checkOutputs(check)
+  checkAll({ config, io, model: options.modelName }, (one) => one())
 }
 
-function checkInputs(check: IoCheck): void {
-  const { config, io, model } = check
-  const listed = config.input ?? []
+/** All that {@link checkConfigAgainstIo} would throw, one message for each tensor. */
+export function mismatches(config: ModelConfig, io: ModelIo, modelName: string): readonly string[] {
+  const messages: string[] = []
+  checkAll({ config, io, model: modelName }, (one) => {
+    try {
+      one()
+    } catch (error) {
+      messages.push(messageOf(error))
+    }
+  })
+  return messages
+}
+
+/** Has `run` run each check. */
+function checkAll(check: IoCheck, run: (one: () => void) => void): void {
+  run(() => checkSequenceTensors(check))
+  run(() => countInputs(check))
+  for (const input of check.config.input ?? []) run(() => checkInput(check, input))
+  const { batch_output } = check.config
+  const scattered = new Set((batch_output ?? []).flatMap((one) => one.target_name ?? []))
+  for (const output of check.config.output ?? []) {
+    run(() => checkOutput(check, output, scattered.has(output.name ?? '')))
+  }
+}
+
+function countInputs({ config, io, model }: IoCheck): void {
   const expected =
-    listed.filter((input) => !input.optional).length +
+    (config.input ?? []).filter((input) => !input.optional).length +
     (config.batch_input?.length ?? 0) +
     countSequenceInputs(config)
   const provided = io.inputs.filter((spec) => !spec.optional).length
@@ -33,27 +54,25 @@ function checkInputs(check: IoCheck): void {
       `unable to load model '${model}', configuration expects ${expected} inputs, model provides ${provided}`,
     )
   }
-  const batching = (config.max_batch_size ?? 0) !== 0
-  for (const input of listed) {
-    if (input.optional && batching) {
-      throw ioError(
-        `unable to load model '${model}', optional input '${input.name}' is not supported for models that support batching`,
-      )
-    }
-    const spec = findSpec('input', input, io.inputs)
-    checkDatatype(check, 'input', input, spec)
-    if (input.allow_ragged_batch) checkRagged(check, input, spec)
-    else checkShape(check, input, spec, false)
-  }
 }
 
-function checkOutputs(check: IoCheck): void {
-  const scattered = new Set((check.config.batch_output ?? []).flatMap((b) => b.target_name ?? []))
-  for (const output of check.config.output ?? []) {
-    const spec = findSpec('output', output, check.io.outputs)
-    checkDatatype(check, 'output', output, spec)
-    if (!scattered.has(output.name ?? '')) checkShape(check, output, spec, true)
+function checkInput(check: IoCheck, input: ModelInput): void {
+  const { config, io, model } = check
+  if (input.optional && (config.max_batch_size ?? 0) !== 0) {
+    throw ioError(
+      `unable to load model '${model}', optional input '${input.name}' is not supported for models that support batching`,
+    )
   }
+  const spec = findSpec('input', input, io.inputs)
+  checkDatatype(check, 'input', input, spec)
+  if (input.allow_ragged_batch) checkRagged(check, input, spec)
+  else checkShape(check, input, spec, false)
+}
+
+function checkOutput(check: IoCheck, output: ModelOutput, scattered: boolean): void {
+  const spec = findSpec('output', output, check.io.outputs)
+  checkDatatype(check, 'output', output, spec)
+  if (!scattered) checkShape(check, output, spec, true)
 }
 
 function findSpec(

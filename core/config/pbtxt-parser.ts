@@ -1,3 +1,4 @@
+import { ServerError } from '../errors.ts'
 import { ENUMS } from './enums.ts'
 import { type Field, MESSAGES } from './fields.ts'
 import { didYouMean } from './nearest.ts'
@@ -17,6 +18,8 @@ export interface ParseOptions {
   readonly file?: string
   /** Filled with the place of every field, for messages of later checks. */
   readonly places?: Places
+  /** Filled with what else is thrown for fields of which the end can be found: they are left out, and the rest is read. */
+  readonly problems?: Error[]
 }
 
 type Message = Record<string, unknown>
@@ -36,7 +39,8 @@ export function parseConfig(text: string, options: ParseOptions = {}): ModelConf
     )
   }
   const lexer = createLexer(text, file)
-  const config = readMessage({ lexer, fail, places: options.places }, 'ModelConfig', 'end', '', 0)
+  const { places, problems } = options
+  const config = readMessage({ lexer, fail, places, problems }, 'ModelConfig', 'end', '', 0)
   return config as ModelConfig
 }
 
@@ -46,6 +50,7 @@ interface Reader {
   readonly lexer: Lexer
   readonly fail: Fail
   readonly places: Places | undefined
+  readonly problems: Error[] | undefined
 }
 
 /** Reads fields up to `close`, which is consumed. */
@@ -86,11 +91,42 @@ function readFields(
     if (field === undefined) {
       const names = fields.map((known) => known.name)
       const hint = didYouMean(token.text, names)
-      throw fail(token, `${clip(at)}: unknown field '${clip(token.text)}' in ${type}${hint}`)
+      const unknown = fail(
+        token,
+        `${clip(at)}: unknown field '${clip(token.text)}' in ${type}${hint}`,
+      )
+      if (reader.problems === undefined) throw unknown
+      reader.problems.push(unknown)
+      skipField(lexer)
+    } else {
+      checkGivenOnce(reader, fields, field, message, at, token)
+      readField(reader, field, message, at, depth, token)
     }
-    checkGivenOnce(reader, fields, field, message, at, token)
-    readField(reader, field, message, at, depth, token)
     if (lexer.token.type === 'symbol' && /[,;]/.test(lexer.token.text)) lexer.next()
+  }
+}
+
+/** Leaves out the value of a field that nobody knows. */
+function skipField(lexer: Lexer): void {
+  take(lexer, ':')
+  let depth = 0
+  for (; lexer.token.type !== 'end'; lexer.next()) {
+    const { type, text } = lexer.token
+    if (type !== 'symbol' || text === '-') {
+      // The next field begins where this one's value is over; strings may be several in a row.
+      if (depth === 0 && type !== 'string' && text !== '-') {
+        lexer.next()
+        return
+      }
+      if (depth === 0 && type === 'string') {
+        while (lexer.token.type === 'string') lexer.next()
+        return
+      }
+    } else if (/[[{<]/.test(text)) depth++
+    else if (/[\]}>]/.test(text) && --depth <= 0) {
+      if (depth === 0) lexer.next()
+      return
+    }
   }
 }
 
@@ -103,14 +139,14 @@ function checkGivenOnce(
   place: Place,
 ): void {
   if (field.label !== 'one') return
-  if (Object.hasOwn(message, field.name)) throw reader.fail(place, `${path}: given more than once`)
+  if (Object.hasOwn(message, field.name)) {
+    report(reader, reader.fail(place, `${path}: given more than once`))
+  }
   if (field.oneof === undefined) return
   for (const other of fields) {
     if (other.oneof === field.oneof && Object.hasOwn(message, other.name)) {
-      throw reader.fail(
-        place,
-        `${path}: cannot be given together with '${other.name}' (one of ${field.oneof})`,
-      )
+      const text = `${path}: cannot be given together with '${other.name}' (one of ${field.oneof})`
+      report(reader, reader.fail(place, text))
     }
   }
 }
@@ -130,7 +166,8 @@ function readField(
   }
   if (field.label === 'one') {
     reader.places?.set(path, place)
-    message[field.name] = readValue(reader, field, path, depth)
+    const value = readValue(reader, field, path, depth)
+    if (value !== undefined) message[field.name] = value
     return
   }
   if (!Object.hasOwn(message, field.name)) {
@@ -166,7 +203,8 @@ function addElement(
   const list = message[field.name] as unknown[]
   const at = `${path}[${list.length}]`
   reader.places?.set(at, place)
-  list.push(readValue(reader, field, at, depth))
+  const value = readValue(reader, field, at, depth)
+  if (value !== undefined) list.push(value)
 }
 
 /** A map is a list of `{ key: … value: … }`; a missing half is its kind's zero. */
@@ -192,9 +230,26 @@ function readValue(reader: Reader, field: Field, path: string, depth: number): u
     return readMessage(reader, field.message ?? '', close, path, depth + 1)
   }
   const names = field.enumName === undefined ? [] : ENUMS[field.enumName]
-  return readScalar(reader.lexer, field.kind, names, (place, problem) =>
-    reader.fail(place, `${path}: ${problem}`),
-  )
+  const { lexer, problems } = reader
+  const begin = lexer.token
+  try {
+    return readScalar(lexer, field.kind, names, (place, problem) =>
+      reader.fail(place, `${path}: ${problem}`),
+    )
+  } catch (error) {
+    if (problems === undefined || !(error instanceof ServerError)) throw error
+    // What is no value at all says nothing of where the next field begins.
+    if (begin.type === 'symbol' && begin.text !== '-') throw error
+    problems.push(error)
+    if (lexer.token === begin) skipField(lexer)
+    return undefined
+  }
+}
+
+/** Throws, or notes it where problems are collected. */
+function report({ problems }: Reader, problem: Error): void {
+  if (problems === undefined) throw problem
+  problems.push(problem)
 }
 
 /** Consumes `{` or `<` and returns what closes it. */

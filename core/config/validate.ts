@@ -8,7 +8,7 @@ import { metricControlsAreComplete } from './rules/metrics.ts'
 import { paddingFits } from './rules/padding.ts'
 import { filesStayInside } from './rules/paths.ts'
 import * as platform from './rules/platform.ts'
-import type { Rule } from './rules/rule.ts'
+import type { Rule, RuleContext } from './rules/rule.ts'
 import * as sequence from './rules/sequence.ts'
 import { tensorNamesAreUnique, tensorsAreComplete } from './rules/tensors.ts'
 import { warmupsAreComplete } from './rules/warmup.ts'
@@ -77,14 +77,85 @@ export function validateConfig(config: ModelConfig, options: ValidateOptions): v
   check(COMPLETE_RULES, config, options)
 }
 
+/** A rule that a config breaks, and the field that breaks it. */
+export interface BrokenRule {
+  /** `input[1]`; '' = the config as a whole. */
+  readonly path: string
+  readonly message: string
+}
+
+/** Every rule that a normalized config breaks, where {@link validateConfig} throws the first. */
+export function brokenRules(
+  config: ModelConfig,
+  options: ValidateOptions & {
+    /** False while inputs, outputs and instance groups may still be missing. */
+    readonly complete: boolean
+  },
+): readonly BrokenRule[] {
+  const rules = [...CONFIG_RULES, platform.directoryMatchesName(options.modelName)]
+  if (options.complete) rules.push(...COMPLETE_RULES)
+  return rules.flatMap((rule) => breaksOf(rule, config, options))
+}
+
+/** Entries of one list that a rule is tried without, after they broke it. */
+const MAX_BREAKS = 100
+
+/** A rule names the first entry of a list that breaks it: without that one, it names the next. */
+function breaksOf(rule: Rule, config: ModelConfig, options: ValidateOptions): BrokenRule[] {
+  const broken: BrokenRule[] = []
+  let rest: ModelConfig = config
+  const places = new Map<string, number[]>()
+  while (broken.length < MAX_BREAKS) {
+    const found = firstBreak(rule, rest, options)
+    if (found === undefined) return broken
+    const [, list = '', index = ''] = /^([a-z_]+)\[(\d+)\]/.exec(found.path) ?? []
+    const entries = (rest as Readonly<Record<string, unknown>>)[list]
+    if (!Array.isArray(entries)) return [...broken, found]
+    const place = places.get(list) ?? entries.map((_, i) => i)
+    const original = place[Number(index)] ?? Number(index)
+    const path = `${list}[${original}]${found.path.slice(`${list}[${index}]`.length)}`
+    broken.push({ ...found, path })
+    const others = (_: unknown, i: number): boolean => i !== Number(index)
+    places.set(list, place.filter(others))
+    rest = { ...rest, [list]: entries.filter(others) }
+  }
+  return broken
+}
+
+function firstBreak(
+  rule: Rule,
+  config: ModelConfig,
+  options: ValidateOptions,
+): BrokenRule | undefined {
+  let path = ''
+  try {
+    rule(
+      contextOf(config, options, (at, message) => {
+        path = at
+        return new ServerError('INVALID_ARG', message)
+      }),
+    )
+    return undefined
+  } catch (error) {
+    return { path, message: ServerError.from(error).message }
+  }
+}
+
 function check(rules: readonly Rule[], config: ModelConfig, options: ValidateOptions): void {
-  const { gpus, places, file = 'config.pbtxt' } = options
-  const fail = (path: string, message: string): ServerError => {
+  const { places, file = 'config.pbtxt' } = options
+  const context = contextOf(config, options, (path, message) => {
     const place = places === undefined ? undefined : nearestPlace(places, path)
     const suffix = place === undefined ? '' : ` (${file}:${place.line}:${place.column})`
     return new ServerError('INVALID_ARG', `${message}${suffix}`)
-  }
-  // Only a name that no model can have is longer.
-  const context = { config, name: (config.name ?? '').slice(0, 255), gpus, fail }
+  })
   for (const rule of rules) rule(context)
+}
+
+function contextOf(
+  config: ModelConfig,
+  { gpus }: ValidateOptions,
+  fail: RuleContext['fail'],
+): RuleContext {
+  // Only a name that no model can have is longer.
+  return { config, name: (config.name ?? '').slice(0, 255), gpus, fail }
 }
