@@ -60,7 +60,7 @@ export class OnnxInstance implements Instance {
   readonly #describeBatch: ((batch: Batch) => Batch) | undefined
   readonly #outputs: readonly WantedOutput[]
   readonly #names: Map<string, Memory> = new Map()
-  readonly #plans: Plans = new Plans()
+  readonly #plans: Plans<Plan> = new Plans()
   readonly #slab: Slab = new Slab()
   #recent: Plan | null = null
   #running: Running | null = null

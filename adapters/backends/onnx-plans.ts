@@ -1,12 +1,17 @@
-import type { Plan } from './onnx-plan.ts'
-
 /** Shapes an instance keeps buffers for; the longest unused goes first. */
 export const MAX_PLANS = 64
 /** Bytes of buffers that the plans of one instance may keep, the one in use aside. */
 export const MAX_PLAN_BYTES: number = 256 * 1024 * 1024
 
+/** What runs of one joined shape need, kept between them. */
+export interface KeptPlan {
+  /** Of buffers that it may hold while idle. */
+  readonly bytes: number
+  close(): void
+}
+
 /** The plans of one instance by key, least recently used first. */
-export class Plans {
+export class Plans<Plan extends KeptPlan> {
   readonly #plans: Map<string, Plan> = new Map()
 
   find(key: string, create: () => Plan): Plan {

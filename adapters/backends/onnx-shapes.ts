@@ -3,7 +3,7 @@ import type { ModelConfig } from '../../core/config/types.ts'
 import { ServerError } from '../../core/errors.ts'
 import type { InferRequest } from '../../core/infer.ts'
 import { elementCount, type Tensor } from '../../core/tensor.ts'
-import type { JoinedInput, Plan, WantedOutput } from './onnx-plan.ts'
+import type { JoinedInput, WantedOutput } from './onnx-plan.ts'
 
 /** How one model's requests become batches: what of a config and a model file the joining of shapes needs. */
 export interface Joining {
@@ -43,7 +43,12 @@ export function wantedOutputs(config: ModelConfig, outputs: readonly IoSpec[]): 
 }
 
 /** Whether `plan` serves a batch whose first request is `first` and which has `size` rows. The hot path's only check. */
-export function planFits(plan: Plan, first: InferRequest, size: number, joining: Joining): boolean {
+export function planFits(
+  plan: { readonly inputs: readonly JoinedInput[] },
+  first: InferRequest,
+  size: number,
+  joining: Joining,
+): boolean {
   if (joining.ragged.size > 0) return false
   const { inputs } = first
   if (inputs.length !== plan.inputs.length) return false

@@ -9,6 +9,7 @@ import type { GpuLimit } from './onnx-gpu-limit.ts'
 import { openOnnxModel } from './onnx-model.ts'
 import { globalThreads } from './onnx-options.ts'
 import type { InlineMode } from './onnx-pace.ts'
+import { acceleratedConfig } from './openvino/accelerator.ts'
 
 export interface OnnxBackendOptions {
   readonly clock: Clock
@@ -20,10 +21,17 @@ export interface OnnxBackendOptions {
   readonly gpus?: readonly number[] | undefined
   /** How full a GPU may be when a model is loaded. Default: as full as it is. */
   readonly gpuLimit?: GpuLimit | undefined
+  /**
+   * Runs models that ask for the `openvino` accelerator where ONNX Runtime's library has no such provider, as the one that
+   * comes with `onnxruntime-node` has none. Default: they do not load.
+   */
+  readonly openVino?: Backend | undefined
 }
 
 /** Instances of a CPU group whose config names no count, as Triton's backend has them. */
 const DEFAULT_CPU_INSTANCES = 2
+
+const OPENVINO_PROVIDER = 'OpenVINOExecutionProvider'
 
 /**
  * The `onnxruntime` backend: ONNX Runtime's C API through native/onnxruntime. Runs that block go to libuv's pool,
@@ -51,6 +59,11 @@ export function onnxBackend(options: OnnxBackendOptions): Backend {
       const file = await findOnnxFile(source, signal)
       loaded ??= loadLibrary(options.libraryPath)
       const ort = await loaded
+      const { openVino } = options
+      if (openVino !== undefined && !ort.providers.includes(OPENVINO_PROVIDER)) {
+        const config = acceleratedConfig(source.config)
+        if (config !== undefined) return openVino.load({ ...source, config }, signal)
+      }
       // The pool is shared by all sessions, so the first model that loads creates it; settings are the same for all.
       env ??= openEnv(ort, source)
       const { clock, inline = 'auto', gpuLimit } = options

@@ -16,6 +16,7 @@ export const BACKEND_NAMES: readonly string[] = [
   'identity',
   'neuron',
   'onnxruntime',
+  'openvino',
   'repeat',
   'typescript',
 ]
@@ -39,15 +40,17 @@ export async function openBackends(
 ): Promise<OpenBackends> {
   const { enabled, gpu, intervalMs } = options.metrics
   const gpus = await openGpus({ log, intervalMs: enabled && gpu ? intervalMs : undefined })
+  const openVino = openVinoBackend(clock, options.backendConfig.get('openvino')?.get('library'))
   const onnx =
     options.onnxRuntime === 'ffi'
-      ? await ffiBackend(clock, gpus, options.gpuLoadLimits)
+      ? await ffiBackend(clock, gpus, options.gpuLoadLimits, openVino)
       : await workerBackend(clock)
   const libraryPath = options.backendConfig.get('neuron')?.get('library')
   const neuron = await neuronBackend({ clock, libraryPath, cpu: onnx })
   return {
     backends: [
       onnx,
+      openVino,
       neuron,
       identityBackend({ clock }),
       repeatBackend({ clock }),
@@ -85,11 +88,28 @@ async function ffiBackend(
   clock: Clock,
   { indices, memory }: Gpus,
   fractions: ReadonlyMap<number, number>,
+  openVino: Backend,
 ): Promise<Backend> {
   const { onnxBackend } = await import('../../backends/onnx.ts')
   const { hasCuda } = await import('../../backends/onnx-cuda.ts')
   const gpus = indices.length > 0 && hasCuda() ? indices : []
-  return onnxBackend({ clock, gpus, gpuLimit: { fractions, memory } })
+  return onnxBackend({ clock, gpus, gpuLimit: { fractions, memory }, openVino })
+}
+
+function openVinoBackend(clock: Clock, library: string | undefined): Backend {
+  return lazyBackend({
+    name: 'openvino',
+    defaultModelFilename: 'model.xml',
+    defaultCpuInstances: 1,
+    open: async () => {
+      const { openVinoBackend } = await import('../../backends/openvino/openvino.ts')
+      // Where the scripts that come with OpenVINO say it is.
+      const folders = ['OPENVINO_LIB', 'INTEL_OPENVINO_DIR', 'VIRTUAL_ENV']
+        .map((name) => process.env[name])
+        .filter((folder) => folder !== undefined)
+      return openVinoBackend({ clock, library, folders })
+    },
+  })
 }
 
 async function workerBackend(clock: Clock): Promise<Backend> {
