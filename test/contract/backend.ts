@@ -13,6 +13,7 @@ import type { ModelConfig } from '../../core/config/types.ts'
 import { ServerError } from '../../core/errors.ts'
 import { InferRequest } from '../../core/infer.ts'
 import { DATATYPE_SIZES, type Datatype, elementCount, type Tensor } from '../../core/tensor.ts'
+import { joined } from './joined-answers.ts'
 
 /** The models every backend is tested with; `identity` is X [-1,-1] → Y of one datatype. */
 export interface ContractModels {
@@ -81,7 +82,10 @@ export function resultOf(answer: BatchResult | ServerError): BatchResult {
 }
 
 export function outputOf(answer: BatchResult | ServerError, name: string): Tensor {
-  const found = resultOf(answer).outputs.find((tensor) => tensor.name === name)
+  const { outputs, answers } = resultOf(answer)
+  const found = (answers === undefined ? outputs : joined(answers)).find(
+    (tensor) => tensor.name === name,
+  )
   if (found === undefined) throw new Error(`no output '${name}'`)
   return found
 }
