@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import pickle
 import zipfile
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
@@ -13,7 +14,7 @@ import triton_python_backend_utils as pb_utils
 from nereid_runtimes.completion import Io
 from nereid_runtimes.datatypes import CONFIG_TYPES
 from nereid_runtimes.files import model_path
-from nereid_runtimes.options import parameter
+from nereid_runtimes.options import parameter, setting
 from torch_names import Script, Tree
 
 Tensors = Dict[str, Any]
@@ -65,16 +66,37 @@ def _package(path: str, config: Mapping[str, Any], device: Optional[torch.device
 
 
 def _program(path: str, config: Mapping[str, Any], device: Optional[torch.device]) -> Tree:
-    program = torch.export.load(path)
+    program = read_program(path)
     if device is not None and device.type != "cpu":
         program = torch.export.passes.move_to_device_pass(program, device)
     spec = program.call_spec
     return Tree(program.module(), spec.in_spec, spec.out_spec, config, program.graph_signature.user_inputs)
 
 
+def read_program(path: str) -> Any:
+    """A `torch.export` program. Pickles in its file may make tensors and nothing else, unless the administrator allows it."""
+    if setting("allow-pickle"):
+        return torch.export.load(path)
+    with zipfile.ZipFile(path) as archive:
+        if any("/constants/opaque" in member for member in archive.namelist()):
+            raise _pickled(path)
+    os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
+    try:
+        return torch.export.load(path)
+    except pickle.UnpicklingError as error:
+        raise _pickled(path) from error
+
+
+def _pickled(path: str) -> Exception:
+    return pb_utils.TritonModelException(
+        f"'{os.path.basename(path)}' has pickled objects, which can run any code while they are read: if you trust whoever "
+        "wrote it, start the server with --backend-config=pytorch,allow-pickle=true"
+    )
+
+
 def program_io(path: str) -> Tuple[List[Io], List[Io], bool]:
     """What a `torch.export` program takes and makes, and whether the first dimension of all of it is free."""
-    program = torch.export.load(path)
+    program = read_program(path)
     values = {node.name: node.meta.get("val") for node in program.graph.nodes}
     signature = program.graph_signature
     given = [values[name] for name in signature.user_inputs]
