@@ -76,7 +76,7 @@ const CORE_ORDER: readonly RegExp[] = [
   /^core\/(schedulers|cache|rate-limit|traffic)\//,
   /^core\/model\//,
   /^core\/ensemble\//,
-  /^core\/(protocol|repository|metrics|trace)\//,
+  /^core\/(protocol|repository|metrics|trace|check)\//,
   /^core\/(server|index)\.ts$/,
 ]
 const rank = (path: string): number => CORE_ORDER.findIndex((layer) => layer.test(path))

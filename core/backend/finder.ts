@@ -19,10 +19,18 @@ export interface FoundBackend {
   readonly looked: readonly string[]
 }
 
+export interface LocatedBackend {
+  /** The file it would be read from. Absent = there is none. */
+  readonly path?: string
+  readonly looked: readonly string[]
+}
+
 /** Finds backends that are not part of the server (BEOTHER-09). */
 export interface BackendFinder {
   /** Throws ServerError where there is one that cannot be opened. */
   find(query: FinderQuery): Promise<FoundBackend>
+  /** As {@link find}, without running any of its code. */
+  locate(query: FinderQuery): Promise<LocatedBackend>
   /** Closes what is still open. Idempotent. */
   close(): Promise<void>
 }

@@ -18,10 +18,18 @@ export async function findBackend(
   if (own !== undefined) return own
   const found = await finder?.find(query)
   if (found?.backend !== undefined) return found.backend
+  throw noBackend(name, backends, found?.looked ?? [])
+}
+
+/** The error of a backend that is not there. */
+export function noBackend(
+  name: string,
+  backends: ReadonlyMap<string, Backend>,
+  looked: readonly string[],
+): ServerError {
   const known = [...backends.keys()].sort().join(', ')
-  const looked = found?.looked ?? []
   const places = looked.length === 0 ? '' : `; it is no plug-in in: ${looked.join(', ')}`
-  throw new ServerError(
+  return new ServerError(
     'INVALID_ARG',
     `unable to find backend library for backend '${name}', this server has: ${known}${places}`,
   )

@@ -43,6 +43,10 @@ export function pluginFinder(options: PluginFinderOptions): BackendFinder {
         throw error
       }
     },
+    async locate(query) {
+      const { file, looked } = await searchPlugin(query, options)
+      return file === undefined ? { looked } : { path: file.path, looked }
+    },
     async close() {
       const open = [...plugins.values()]
       plugins.clear()

@@ -8,6 +8,10 @@ export function lazyFinder(open: () => Promise<BackendFinder>): BackendFinder {
       opened ??= open()
       return (await opened).find(query)
     },
+    async locate(query) {
+      opened ??= open()
+      return (await opened).locate(query)
+    },
     async close() {
       await (await opened)?.close()
     },
