@@ -1,13 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import {
-  chmodSync,
-  copyFileSync,
-  cpSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, cpSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { type BuildOptions, build as esbuild, type Plugin } from 'esbuild'
@@ -17,7 +9,7 @@ export interface TargetBuild {
   /** Packages that are loaded at run time. */
   readonly external: readonly string[]
   readonly bundles: readonly Bundle[]
-  /** Output name → file that goes there as it is, relative to the target. */
+  /** Output name → file or folder that goes there as it is, relative to the target. */
   readonly copies?: Readonly<Record<string, string>>
   /** Budget: bytes of all scripts together, without source maps. */
   readonly maxBytes: number
@@ -109,7 +101,10 @@ export async function bundleTarget(options: {
     }
   }
   for (const [name, file] of Object.entries(options.build.copies ?? {})) {
-    copyFileSync(join(options.from, file), join(options.to, name))
+    cpSync(join(options.from, file), join(options.to, name), {
+      recursive: true,
+      filter: (path) => !path.endsWith('__pycache__'),
+    })
   }
   if (options.build.bundles.some(({ platform }) => platform !== 'browser')) {
     // `main.js` is CommonJS although the package is a module.

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import type { BackendFinder } from '../../../core/backend/finder.ts'
 import { identityBackend } from '../../../core/backend/identity.ts'
 import { repeatBackend } from '../../../core/backend/repeat.ts'
@@ -7,6 +8,7 @@ import type { Clock, Log } from '../../../core/platform.ts'
 import { lazyBackend } from '../../backends/lazy.ts'
 import { neuronBackend } from '../../backends/neuron.ts'
 import { lazyFinder } from '../../backends/plugin/lazy-finder.ts'
+import type { PythonBackendOptions } from '../../backends/python/python-backend.ts'
 import type { ServeOptions } from '../../cli/options.ts'
 import { type Gpus, openGpus } from '../../metrics/gpu.ts'
 
@@ -17,8 +19,18 @@ export const BACKEND_NAMES: readonly string[] = [
   'neuron',
   'onnxruntime',
   'openvino',
+  'python',
   'repeat',
   'typescript',
+]
+
+/** Libraries of Python whose models need no code: folders of `native/python/runtimes`. */
+const PYTHON_RUNTIMES: readonly string[] = [
+  'pytorch',
+  'sklearn',
+  'tensorflow',
+  'tensorrt',
+  'transformers',
 ]
 
 export interface OpenBackends {
@@ -63,6 +75,7 @@ export async function openBackends(
           return filBackend({ clock })
         },
       }),
+      ...pythonBackends(options, clock, gpus.indices),
       lazyBackend({
         name: 'typescript',
         defaultModelFilename: 'model.ts',
@@ -117,9 +130,50 @@ async function workerBackend(clock: Clock): Promise<Backend> {
   return onnxNodeBackend({ clock, worker: workerFile('onnx-node-worker') })
 }
 
+/** Python, and what runs models of Python libraries on it. */
+function pythonBackends(
+  { backendConfig }: ServeOptions,
+  clock: Clock,
+  gpus: readonly number[],
+): readonly Backend[] {
+  const python = (more: Partial<PythonBackendOptions>) => async () => {
+    const { pythonBackend } = await import('../../backends/python/python-backend.ts')
+    const worker = pythonFile('worker/main.py')
+    return pythonBackend({ clock, worker, gpus, environment: process.env, ...more })
+  }
+  const settings = backendConfig.get('python') ?? new Map()
+  return [
+    lazyBackend({
+      name: 'python',
+      defaultModelFilename: 'model.py',
+      defaultCpuInstances: 1,
+      gpus,
+      open: python({}),
+    }),
+    ...PYTHON_RUNTIMES.map((name) =>
+      lazyBackend({
+        name,
+        defaultModelFilename: '',
+        defaultCpuInstances: 1,
+        gpus,
+        open: python({ name, modelFile: pythonFile(`runtimes/${name}/model.py`), settings }),
+      }),
+    ),
+  ]
+}
+
+/** A file of what Python runs. */
+function pythonFile(name: string): string {
+  const folder = isBundled() ? './python' : '../../../native/python'
+  return fileURLToPath(new URL(`${folder}/${name}`, import.meta.url))
+}
+
 /** This file is either itself or part of the bundle, which has the workers beside it. */
 function workerFile(name: string): { readonly url: URL } {
-  const bundled = import.meta.url.endsWith('.mjs')
-  const file = bundled ? `./${name}.mjs` : `../../backends/${name}.ts`
+  const file = isBundled() ? `./${name}.mjs` : `../../backends/${name}.ts`
   return { url: new URL(file, import.meta.url) }
+}
+
+function isBundled(): boolean {
+  return import.meta.url.endsWith('.mjs')
 }

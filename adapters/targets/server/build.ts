@@ -33,8 +33,13 @@ export const build = {
       shebang: false,
     },
   ],
-  // Types alone, and none but its own: good as declarations.
-  copies: { 'model.d.ts': '../../../core/model-api/types.ts' },
+  copies: {
+    // Types alone, and none but its own: good as declarations.
+    'model.d.ts': '../../../core/model-api/types.ts',
+    // What instances of models in Python run in, and what runs models of Python libraries.
+    'python/worker': '../../../native/python/worker',
+    'python/runtimes': '../../../native/python/runtimes',
+  },
   /** Bytes of all scripts together, without source maps. */
-  maxBytes: 1_400_000,
+  maxBytes: 1_600_000,
 } as const
