@@ -19,6 +19,11 @@ export function cannotOpen(key: string): ServerError {
   return new ServerError('INTERNAL', `Unable to open shared memory region: '${key}'`)
 }
 
+/** A handle that the driver does not take. */
+export function cannotOpenHandle(): ServerError {
+  return invalid('failed to register shared memory region: invalid args')
+}
+
 export function cannotRegister(name: string, reason: string): ServerError {
   return invalid(`failed to register shared memory region '${name}': ${reason}`)
 }
@@ -31,6 +36,14 @@ export function alreadyRegistered(name: string): ServerError {
 export function unknownRegion(name: string, kind?: RegionKind): ServerError {
   const what = kind === undefined ? 'shared' : `${kind} shared`
   return new ServerError('NOT_FOUND', `Unable to find ${what} memory region: '${name}'`)
+}
+
+/** A status of system regions was asked for, and there is a CUDA region of that name. */
+export function notSystem(name: string): ServerError {
+  return new ServerError(
+    'NOT_FOUND',
+    `The region named '${name}' is registered as CUDA shared memory, not system shared memory`,
+  )
 }
 
 /** A status of CUDA regions was asked for, and there is a system region of that name. */

@@ -10,6 +10,8 @@ export class Region {
   readonly key: string
   readonly offset: number
   readonly byteSize: number
+  /** The GPU it is on; null = it is system memory. */
+  readonly deviceId: number | null
   readonly #file: SharedMemoryFile
   /** The whole region, where clients are trusted. */
   readonly #view: Uint8Array | null
@@ -17,7 +19,13 @@ export class Region {
   #holders = 1
 
   constructor(
-    facts: { name: string; key: string; offset: number; byteSize: number },
+    facts: {
+      name: string
+      key: string
+      offset: number
+      byteSize: number
+      deviceId: number | null
+    },
     file: SharedMemoryFile,
     onClosed: (region: Region) => void,
   ) {
@@ -25,6 +33,7 @@ export class Region {
     this.key = facts.key
     this.offset = facts.offset
     this.byteSize = facts.byteSize
+    this.deviceId = facts.deviceId
     this.#file = file
     this.#onClosed = onClosed
     const mapped = file.map !== undefined && facts.byteSize <= MAX_MAPPED_BYTES

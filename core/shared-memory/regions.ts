@@ -3,11 +3,14 @@ import type { Gate } from '../overload/types.ts'
 import {
   alreadyRegistered,
   cannotOpen,
+  cannotOpenHandle,
   cannotRegister,
   clientsRefused,
   invalid,
   nameNeeded,
   notCuda,
+  notSystem,
+  type RegionKind,
   unknownRegion,
 } from './errors.ts'
 import { Lease } from './lease.ts'
@@ -17,6 +20,7 @@ import type {
   CudaRegionStatus,
   RegionLease,
   SharedMemory,
+  SharedMemoryFile,
   SharedMemoryHost,
   SystemRegionStatus,
 } from './types.ts'
@@ -32,6 +36,7 @@ export const CUDA_HANDLE_BYTES = 64
 
 type SystemRegion = Parameters<SharedMemory['registerSystem']>[0]
 type CudaRegion = Parameters<SharedMemory['registerCuda']>[0]
+type RegionFacts = ConstructorParameters<typeof Region>[0]
 
 export interface SharedMemoryOptions {
   /** Default: none, and clients may not register. */
@@ -71,8 +76,53 @@ class Regions implements SharedMemory {
     const host = this.#allowed()
     if (name === '') throw nameNeeded('system')
     const plain = checkedKey(name, key)
-    const regions = this.#owners.get(owner)
-    if (regions?.has(name)) throw alreadyRegistered(name)
+    this.#checkRoom({ name, offset, byteSize, owner })
+    const file = host.open(plain)
+    if (file === null) throw cannotOpen(key)
+    this.#add(owner, { name, key, offset, byteSize, deviceId: null }, file)
+  }
+
+  unregisterSystem(name: string, owner: string): void {
+    this.#allowed()
+    this.#remove('system', name, owner)
+  }
+
+  systemStatus(name: string, owner: string): readonly SystemRegionStatus[] {
+    return this.#named('system', name, owner).map(systemStatusOf)
+  }
+
+  registerCuda({ name, rawHandle, byteSize, deviceId, owner }: CudaRegion): void {
+    const host = this.#allowed()
+    if (name === '') throw nameNeeded('cuda')
+    if (rawHandle.length !== CUDA_HANDLE_BYTES) {
+      throw invalid("'raw_handle' must be a valid base64 encoded cudaIpcMemHandle_t")
+    }
+    const memory = host.cuda?.() ?? null
+    if (memory === null) {
+      throw invalid(`failed to register CUDA shared memory region: '${name}', GPUs not supported`)
+    }
+    this.#checkRoom({ name, offset: 0, byteSize, owner })
+    const file = isSize(deviceId) ? memory.open(rawHandle, deviceId) : null
+    if (file === null) throw cannotOpenHandle()
+    this.#add(owner, { name, key: '', offset: 0, byteSize, deviceId }, file)
+  }
+
+  unregisterCuda(name: string, owner: string): void {
+    this.#allowed()
+    this.#remove('cuda', name, owner)
+  }
+
+  cudaStatus(name: string, owner: string): readonly CudaRegionStatus[] {
+    return this.#named('cuda', name, owner).map(cudaStatusOf)
+  }
+
+  lease(owner: string): RegionLease {
+    return new Lease(this.#owners.get(owner), this.#pool, this.#gate)
+  }
+
+  #checkRoom(region: { name: string; offset: number; byteSize: number; owner: string }): void {
+    const { name, offset, byteSize, owner } = region
+    if (this.#owners.get(owner)?.has(name)) throw alreadyRegistered(name)
     if (!isSize(offset) || !isSize(byteSize) || byteSize === 0) {
       throw cannotRegister(name, 'invalid args')
     }
@@ -82,11 +132,14 @@ class Regions implements SharedMemory {
     if (byteSize > MAX_REGION_BYTES - this.#bytes) {
       throw cannotRegister(name, `regions may have ${MAX_REGION_BYTES} bytes together`)
     }
-    const file = host.open(plain)
-    if (file === null) throw cannotOpen(key)
+  }
+
+  #add(owner: string, facts: RegionFacts, file: SharedMemoryFile): void {
+    const { name, offset, byteSize } = facts
     try {
       if (byteSize > file.size() - offset) throw cannotRegister(name, 'invalid args')
-      const region = new Region({ name, key, offset, byteSize }, file, this.#closed)
+      const region = new Region(facts, file, this.#closed)
+      const regions = this.#owners.get(owner)
       if (regions === undefined) this.#owners.set(owner, new Map([[name, region]]))
       else regions.set(name, region)
     } catch (error) {
@@ -97,48 +150,29 @@ class Regions implements SharedMemory {
     this.#bytes += byteSize
   }
 
-  unregisterSystem(name: string, owner: string): void {
-    this.#allowed()
+  /** A name of the other kind stays. */
+  #remove(kind: RegionKind, name: string, owner: string): void {
     const regions = this.#owners.get(owner)
     if (regions === undefined) return
     const gone = name === '' ? [...regions.values()] : [regions.get(name)]
     for (const region of gone) {
-      if (region === undefined) continue
+      if (region === undefined || kindOf(region) !== kind) continue
       regions.delete(region.name)
       region.drop()
     }
     if (regions.size === 0) this.#owners.delete(owner)
   }
 
-  systemStatus(name: string, owner: string): readonly SystemRegionStatus[] {
+  #named(kind: RegionKind, name: string, owner: string): readonly Region[] {
     const regions = this.#owners.get(owner)
-    if (name === '') return [...(regions?.values() ?? [])].map(statusOf).sort(byName)
-    const region = regions?.get(name)
-    if (region === undefined) throw unknownRegion(name, 'system')
-    return [statusOf(region)]
-  }
-
-  registerCuda({ name, rawHandle }: CudaRegion): void {
-    this.#allowed()
-    if (name === '') throw nameNeeded('cuda')
-    if (rawHandle.length !== CUDA_HANDLE_BYTES) {
-      throw invalid("'raw_handle' must be a valid base64 encoded cudaIpcMemHandle_t")
+    if (name === '') {
+      const all = [...(regions?.values() ?? [])]
+      return all.filter((region) => kindOf(region) === kind).sort(byName)
     }
-    throw invalid(`failed to register CUDA shared memory region: '${name}', GPUs not supported`)
-  }
-
-  unregisterCuda(): void {
-    this.#allowed()
-  }
-
-  cudaStatus(name: string, owner: string): readonly CudaRegionStatus[] {
-    if (name === '') return []
-    if (this.#owners.get(owner)?.has(name)) throw notCuda(name)
-    throw unknownRegion(name, 'cuda')
-  }
-
-  lease(owner: string): RegionLease {
-    return new Lease(this.#owners.get(owner), this.#pool, this.#gate)
+    const region = regions?.get(name)
+    if (region === undefined) throw unknownRegion(name, kind)
+    if (kindOf(region) !== kind) throw kind === 'cuda' ? notCuda(name) : notSystem(name)
+    return [region]
   }
 
   #allowed(): SharedMemoryHost {
@@ -151,11 +185,19 @@ function isSize(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0
 }
 
-function statusOf({ name, key, offset, byteSize }: Region): SystemRegionStatus {
+function kindOf({ deviceId }: Region): RegionKind {
+  return deviceId === null ? 'system' : 'cuda'
+}
+
+function systemStatusOf({ name, key, offset, byteSize }: Region): SystemRegionStatus {
   return { name, key, offset, byteSize }
 }
 
+function cudaStatusOf({ name, deviceId, byteSize }: Region): CudaRegionStatus {
+  return { name, deviceId: deviceId ?? 0, byteSize }
+}
+
 /** In the order of bytes, as Triton's map has them. */
-function byName(a: SystemRegionStatus, b: SystemRegionStatus): number {
+function byName(a: Region, b: Region): number {
   return a.name < b.name ? -1 : 1
 }

@@ -21,7 +21,7 @@ export interface CudaRegionStatus {
   readonly byteSize: number
 }
 
-/** A POSIX shared memory object, opened by key. What it holds may shrink at any time: nothing about it is trusted twice. */
+/** A POSIX shared memory object, opened by key, or a device's memory, opened by handle. What it holds may shrink at any time: nothing about it is trusted twice. */
 export interface SharedMemoryFile {
   /** Bytes it has now. */
   size(): number
@@ -43,6 +43,14 @@ export interface SharedMemoryFile {
 export interface SharedMemoryHost {
   /** The object of a name that is no path and has no leading slash; null where it cannot be opened. */
   open(name: string): SharedMemoryFile | null
+  /** The memory of this machine's NVIDIA GPUs; null where there is no driver. Absent = never. */
+  cuda?(): CudaMemory | null
+}
+
+/** What other processes allocated on NVIDIA GPUs and let this one use. */
+export interface CudaMemory {
+  /** The allocation that a `cudaIpcMemHandle_t` stands for; null where the driver refuses it. */
+  open(handle: Uint8Array, deviceId: number): SharedMemoryFile | null
 }
 
 /**

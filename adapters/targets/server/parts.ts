@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import type { ResponseCache } from '../../../core/cache/types.ts'
 import type { Gates } from '../../../core/overload/types.ts'
+import type { Log } from '../../../core/platform.ts'
 import { DEFAULT_PROTOCOL_LIMITS } from '../../../core/protocol/limits.ts'
 import { createServer, type Server } from '../../../core/server.ts'
 import { NO_SHARED_MEMORY } from '../../../core/shared-memory/no-shared-memory.ts'
@@ -42,7 +43,7 @@ export function serverParts(setup: {
   let opened: Promise<SharedMemory> | undefined
   /** The same for every door. */
   const regions = (): Promise<SharedMemory> => {
-    opened ??= clientRegions(options.sharedMemory, overload().gate)
+    opened ??= clientRegions(options.sharedMemory, overload().gate, platform.log)
     return opened
   }
   let known: Doors | undefined
@@ -188,8 +189,10 @@ export function serverParts(setup: {
 async function clientRegions(
   flags: ServeOptions['sharedMemory'],
   gates: Gates,
+  log: Log,
 ): Promise<SharedMemory> {
   if (!flags.enabled) return NO_SHARED_MEMORY
-  const host = await posixSharedMemory(flags)
+  const { cudaMemory } = await import('../../shared-memory/cuda.ts')
+  const host = { ...(await posixSharedMemory(flags)), cuda: cudaMemory(log) }
   return createSharedMemory({ host, enabled: true, gate: gates.control })
 }

@@ -136,6 +136,73 @@ describe('registering', () => {
   })
 })
 
+describe('memory of GPUs', () => {
+  const handle = (name: string): Uint8Array => {
+    const bytes = new Uint8Array(64)
+    bytes.set(new TextEncoder().encode(name))
+    return bytes
+  }
+  function withGpus() {
+    const host = memoryShm({ a: counting(64) })
+    const gpu = memoryShm({ g: counting(32), h: counting(16) })
+    const cuda = () => ({
+      open: (bytes: Uint8Array, deviceId: number) =>
+        deviceId > 1 ? null : gpu.open(new TextDecoder().decode(bytes).replaceAll('\0', '')),
+    })
+    const memory = createSharedMemory({ host: { ...host, cuda }, enabled: true })
+    const register = (
+      name: string,
+      facts: { key?: string; byteSize?: number; deviceId?: number } = {},
+    ) => {
+      const { key = 'g', byteSize = 32, deviceId = 0 } = facts
+      memory.registerCuda({ name, rawHandle: handle(key), byteSize, deviceId, owner: '' })
+    }
+    memory.registerSystem({ name: 's', key: 'a', offset: 0, byteSize: 64, owner: '' })
+    return { memory, gpu, register }
+  }
+
+  it('is registered, read, written, listed and let go of beside system memory, under the same names', () => {
+    const { memory, gpu, register } = withGpus()
+    register('y', { deviceId: 1 })
+    register('x', { key: 'h', byteSize: 8 })
+    expect(memory.cudaStatus('', '')).toEqual([
+      { name: 'x', deviceId: 0, byteSize: 8 },
+      { name: 'y', deviceId: 1, byteSize: 32 },
+    ])
+    expect(memory.cudaStatus('y', '')).toHaveLength(1)
+    expect(memory.systemStatus('', '').map(({ name }) => name)).toEqual(['s'])
+    expect(failure(() => memory.systemStatus('x', ''))).toBe(
+      "NOT_FOUND: The region named 'x' is registered as CUDA shared memory, not system shared memory",
+    )
+    expect(failure(() => register('s'))).toContain('already in manager')
+    const lease = memory.lease('')
+    expect([...lease.input({ region: 'y', offset: 4, byteSize: 2 })]).toEqual([4, 5])
+    lease.output({ region: 'x', offset: 0, byteSize: 8 })
+    memory.unregisterSystem('', '')
+    memory.unregisterCuda('x', '')
+    lease.write('O', { region: 'x', offset: 1, byteSize: 2 }, new Uint8Array([7, 8]))
+    expect(gpu.objects.get('h')?.slice(0, 4)).toEqual(new Uint8Array([0, 7, 8, 3]))
+    expect(gpu.opened()).toBe(2)
+    lease.close()
+    memory.unregisterCuda('', '')
+    expect(gpu.opened()).toBe(0)
+    expect(memory.cudaStatus('', '')).toEqual([])
+  })
+
+  it('is refused where the driver refuses it or it is too small, and nothing stays open', () => {
+    const { gpu, register } = withGpus()
+    const args = 'INVALID_ARG: failed to register shared memory region'
+    expect(failure(() => register('x', { key: 'none' }))).toBe(`${args}: invalid args`)
+    for (const deviceId of [2, -1, 0.5]) {
+      expect(failure(() => register('x', { deviceId }))).toBe(`${args}: invalid args`)
+    }
+    for (const byteSize of [33, 0, -1]) {
+      expect(failure(() => register('x', { byteSize }))).toBe(`${args} 'x': invalid args`)
+    }
+    expect(gpu.opened()).toBe(0)
+  })
+})
+
 describe('a lease', () => {
   const ref = (offset: number, byteSize: number) => ({ region: 'r', offset, byteSize })
 
