@@ -1,6 +1,6 @@
 import { ServerError } from '../errors.ts'
 import type { Tensor } from '../tensor.ts'
-import { addTrees, BLOCK_ROWS, beginSums } from '../trees/evaluate.ts'
+import { addTrees, BLOCK_ROWS, beginSums, type RowBlock } from '../trees/evaluate.ts'
 import { FIL_INPUT, FIL_OUTPUT, type FilPlan, writeScores } from './fil-scores.ts'
 import type { Batch } from './types.ts'
 
@@ -11,13 +11,14 @@ export const MAX_ANSWER_BYTES: number = 2 ** 30
 const FLOAT_BYTES = 4
 const NO_FLOATS = new Float32Array(0)
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] }
+
 /** Evaluates one batch after another, a slice at a time. Rows go from the requests' own memory into one answer. */
 export class FilRun {
   readonly #plan: FilPlan
   /** Visits that a row costs in one tree, and rows that go through a tree together. */
   readonly #visits: number
   readonly #blockRows: number
-  readonly #sums: Float64Array
   /** Rows whose bytes do not begin where floats may. */
   #aligned = NO_FLOATS
   #tensors: Tensor[] = []
@@ -29,15 +30,16 @@ export class FilRun {
   #written = 0
   /** The tree that is next for the block at hand. */
   #tree = 0
-  readonly #block: { input: Float32Array; at: number; rows: number; readonly sums: Float64Array }
+  readonly #block: Writable<RowBlock>
 
   constructor(plan: FilPlan) {
     const { visits, trees, outputs } = plan.forest
     this.#plan = plan
     this.#visits = Math.max(1, visits / Math.max(1, trees))
     this.#blockRows = Math.max(1, Math.min(BLOCK_ROWS, Math.floor(SLICE_VISITS / this.#visits)))
-    this.#sums = new Float64Array(this.#blockRows * outputs)
-    this.#block = { input: NO_FLOATS, at: 0, rows: 0, sums: this.#sums }
+    const sums = new Float64Array(this.#blockRows * outputs)
+    const leaves = new Int32Array(this.#blockRows)
+    this.#block = { input: NO_FLOATS, at: 0, rows: 0, sums, leaves }
   }
 
   /** Throws where the requests have no such input, or their answer would be too large. */

@@ -8,6 +8,9 @@ import { type FilOptions, filOptions } from './fil-options.ts'
 import { FIL_INPUT, FIL_OUTPUT, filPlan } from './fil-scores.ts'
 import type { Backend, BackendModel, ModelSource } from './types.ts'
 
+/** `max_batch_size` of models whose config names neither it nor inputs: rows cost little, and less together. */
+export const DEFAULT_FIL_BATCH = 32_768
+
 export interface FilBackendOptions {
   readonly clock: Clock
 }
@@ -57,7 +60,11 @@ interface Loaded {
 
 function filModel({ forest, wanted, source, clock }: Loaded): BackendModel {
   const { columns } = filPlan(forest, wanted, source.config)
+  // A config that lists inputs without a batch size means shapes as they are.
+  const listed = (source.config.input?.length ?? 0) > 0
+  const sized = listed || source.settings.has('default-max-batch-size')
   return {
+    ...(sized ? {} : { config: { max_batch_size: DEFAULT_FIL_BATCH } }),
     io: {
       inputs: [{ name: FIL_INPUT, datatype: 'FP32', shape: [-1, forest.features] }],
       outputs: [{ name: FIL_OUTPUT, datatype: 'FP32', shape: [-1, columns] }],

@@ -17,6 +17,9 @@ import {
 export const MAX_FOREST_OUTPUTS = 65_536
 /** Words of a forest's nodes, or of its categories: 1 GiB, and what a 32-bit offset can count. */
 export const MAX_FOREST_WORDS: number = 2 ** 28
+/** How much longer than the mean the longest way may be for all rows to go as many steps: four at a time are that much faster. */
+const MAX_DETOUR = 2
+
 export interface ForestShape {
   readonly task: TreeTask
   readonly features: number
@@ -37,6 +40,7 @@ export class ForestBuilder {
   readonly #sets = new GrowingWords(16)
   readonly #values = new GrowingDoubles(256)
   readonly #roots: number[] = []
+  readonly #rounds: number[] = []
   readonly #columns: number[] = []
   /** Nodes of the tree at hand that wait: index in the file, offset here, depth. */
   readonly #waiting: number[] = []
@@ -47,6 +51,7 @@ export class ForestBuilder {
   /** Of the tree at hand. */
   #leaves = 0
   #depths = 0
+  #deepest = 0
 
   /** Throws where the shape is impossible. */
   constructor(shape: ForestShape) {
@@ -90,6 +95,7 @@ export class ForestBuilder {
       link,
       trees: this.#roots.length,
       roots: Int32Array.from(this.#roots),
+      rounds: Int32Array.from(this.#rounds),
       columns: Int32Array.from(this.#columns),
       nodes,
       thresholds: new Float32Array(nodes.buffer),
@@ -122,6 +128,7 @@ export class ForestBuilder {
     waiting.length = 0
     this.#leaves = 0
     this.#depths = 0
+    this.#deepest = 0
     const root = this.#nodes.add(NODE_WORDS)
     waiting.push(0, root, 1)
     while (waiting.length > 0) {
@@ -138,14 +145,19 @@ export class ForestBuilder {
       else this.#split(node, at, depth)
     }
     this.#roots.push(root)
-    this.#visits += this.#depths / this.#leaves
+    const visits = this.#depths / this.#leaves
+    this.#visits += visits
+    this.#rounds.push(this.#deepest <= visits * MAX_DETOUR ? this.#deepest - 1 : 0)
   }
 
   #leaf(node: TreeNode, at: number, column: number, depth: number): void {
     const { outputs, single } = this.#shape
-    this.#nodes.set(at + 1, ~this.#values.length)
+    this.#nodes.set(at + 1, at)
+    this.#nodes.setFloat(at + 2, Number.NaN)
+    this.#nodes.set(at + 3, this.#values.length << TEST_SHIFT)
     this.#leaves++
     this.#depths += depth
+    this.#deepest = Math.max(this.#deepest, depth)
     if (column >= 0) {
       this.#values.push(single ? Math.fround(node.value) : node.value)
       return

@@ -52,9 +52,9 @@ export interface TreeSource {
 }
 
 /**
- * Trees ready to be evaluated. `nodes` has {@link NODE_WORDS} words for each: feature, offset of the left child (its sibling
- * follows; negative = a leaf, `~` of its place in `values`), threshold (see `thresholds`) or place in `sets`, and what
- * `TEST_*` and `MISSING_RIGHT` say.
+ * Trees ready to be evaluated. `nodes` has {@link NODE_WORDS} words for each node: feature, offset of the left child (its sibling
+ * follows), threshold (see `thresholds`) or place in `sets`, and what `TEST_*` and {@link MISSING_RIGHT} say. A leaf is its
+ * own left child; nothing is above its threshold, NaN; its fourth word has its place in `values` instead of a test.
  */
 export interface Forest {
   readonly task: TreeTask
@@ -65,6 +65,8 @@ export interface Forest {
   readonly trees: number
   /** Offset of each tree's root in `nodes`. */
   readonly roots: Int32Array
+  /** Steps that bring every row to a leaf of the tree, where that is worth taking them all; else 0. */
+  readonly rounds: Int32Array
   /** The output that each tree adds to; -1 = its leaves have a value for each. */
   readonly columns: Int32Array
   readonly nodes: Int32Array
@@ -92,7 +94,7 @@ export interface Forest {
 export const NODE_WORDS = 4
 /** Bit of a node's fourth word that is also the way from the left child to the right one. */
 export const MISSING_RIGHT = 4
-/** The test stands above that bit. */
+/** The test, or a leaf's place, stands above that bit. */
 export const TEST_SHIFT = 3
 export const TEST_LESS = 0
 /** In a set; what is negative is in none. */

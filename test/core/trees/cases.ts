@@ -39,7 +39,13 @@ export function predict(forest: Forest, input: Float32Array, rows: number): numb
   for (let row = 0; row < rows; row += BLOCK_ROWS) {
     const count = Math.min(BLOCK_ROWS, rows - row)
     const sums = new Float64Array(count * forest.outputs)
-    const block = { input, at: row * forest.features, rows: count, sums }
+    const block = {
+      input,
+      at: row * forest.features,
+      rows: count,
+      sums,
+      leaves: new Int32Array(count),
+    }
     beginSums(forest, block)
     addTrees(forest, block, 0, forest.trees)
     finishSums(forest, block)
