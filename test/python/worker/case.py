@@ -42,14 +42,7 @@ class WorkerCase(unittest.TestCase):
     def double(self, **options: Any) -> ServerDouble:
         """A server with a worker that has not opened anything."""
         server = ServerDouble(**options)
-
-        def end() -> None:
-            if server.process.poll() is None:
-                server.process.kill()
-                server.process.wait()
-            server.socket.close()
-
-        self.addCleanup(end)
+        self.addCleanup(server.end)
         return server
 
     def started(

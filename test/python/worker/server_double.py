@@ -24,12 +24,16 @@ NAMES = {np.dtype(code): name for name, code in DTYPES.items() if name != "BF16"
 
 Frame = Dict[str, Any]
 
+# How long a frame that must come is waited for.
+PATIENCE_SECONDS = 20
+
 
 class ServerDouble:
     """One worker. Blocks of its memory are handed out one behind the other, and never used again."""
 
     def __init__(self, size: int = 1 << 20) -> None:
         ours, theirs = socket.socketpair()
+        ours.settimeout(PATIENCE_SECONDS)
         self.socket = ours
         self.size = size
         self.sent_fd = os.memfd_create("sent")
@@ -148,18 +152,24 @@ class ServerDouble:
         except (OSError, EOFError):
             pass
         self.socket.close()
-        status = self.process.wait(10)
+        return self.process.wait(PATIENCE_SECONDS)
+
+    def end(self) -> None:
+        """Kills the worker if it is still there, and gives everything back."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.socket.close()
         self.sent.close()
         os.close(self.sent_fd)
         os.close(self.got_fd)
-        return status
 
 
 # subprocess cannot place descriptors at given numbers.
 _LAUNCH = """
-import os, sys
+import fcntl, os, sys
 numbers = [int(text) for text in sys.argv[1:4]]
-high = [os.dup2(number, 50 + index, inheritable=False) for index, number in enumerate(numbers)]
+high = [fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 200) for number in numbers]
 for index, number in enumerate(high):
     os.dup2(number, 3 + index)
 os.execv(sys.executable, [sys.executable, sys.argv[4]])
