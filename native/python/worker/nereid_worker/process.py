@@ -16,6 +16,7 @@ import numpy as np
 from .channel import ChannelClosed, Frame
 from .errors import TritonModelException, describe
 from .loader import import_model, model_class
+from .readiness import Readiness
 from .runs import Runs
 from .session import Session, enter
 
@@ -60,9 +61,7 @@ class Worker:
                     self._finalize()
                     self._session.channel.send({"kind": "finished"})
                     return 0
-                if kind == "ready":
-                    self._ready(frame)
-                elif not self._begin(kind, frame):
+                if not self._begin(kind, frame):
                     return 1
         except _Terminated:
             pass
@@ -152,18 +151,11 @@ class Worker:
         if hasattr(self._model, "initialize"):
             self._model.initialize(arguments)
         self._runs = Runs(session, self._model, self._path)
+        if hasattr(self._model, "is_ready"):
+            self._runs.readiness = Readiness(session.channel, self._runs.ready)
+            session.readiness = self._runs.readiness
         session.initialized = True
         return {"kind": "started"}
-
-    def _ready(self, frame: Frame) -> None:
-        reply: Frame = {"kind": "ready", "ask": frame["ask"]}
-        try:
-            reply["result"] = self._runs is not None and self._runs.ready()
-        except ChannelClosed:
-            raise
-        except BaseException as error:
-            reply["error"] = {"message": describe(error), "code": "INTERNAL"}
-        self._session.channel.send(reply)
 
     def _finalize(self) -> None:
         self._session.initialized = False

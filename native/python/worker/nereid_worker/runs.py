@@ -13,6 +13,7 @@ from .constants import TRITONSERVER_REQUEST_RELEASE_RESCHEDULE, TRITONSERVER_RES
 from .errors import TritonModelException, describe, error_to_wire
 from .flight import Flight, forget
 from .outputs import write_tensors
+from .readiness import Readiness
 from .request import InferenceRequest
 from .response import InferenceResponse, parameters_to_wire
 from .session import Session
@@ -28,6 +29,7 @@ class Runs:
         self._session = session
         self._model = model
         self._model_path = model_path
+        self.readiness: Readiness | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._background: set[concurrent.futures.Future[Any]] = set()
 
@@ -35,11 +37,16 @@ class Runs:
         """Executes a `run` and sends what came of it."""
         session = self._session
         channel = session.channel
+        readiness = self.readiness
         channel.begin()
+        if readiness is not None:
+            readiness.begin()
         try:
             answer = self._answer(frame)
         finally:
             channel.end()
+            if readiness is not None:
+                readiness.end()
         # The requests have gone by now, unless the model keeps some: the answer tells that they may
         # be freed.
         channel.send(answer)

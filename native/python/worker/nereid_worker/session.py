@@ -17,6 +17,7 @@ from .flight import Flight
 from .memory_in import IncomingMemory
 from .memory_out import OutgoingMemory
 from .pump import Pump
+from .readiness import Readiness
 
 
 class Reply(Waiter):
@@ -51,13 +52,14 @@ class Session:
         self.instance_name = ""
         self.model_folder = ""
         self.initialized = False
+        self.readiness: Readiness | None = None
         self.running: list[Flight] | None = None
         self._dispatchers = {
             "run": self._task,
             "open": self._task,
             "start": self._task,
             "finish": self._task,
-            "ready": self._task,
+            "ready": self._ready,
             "cancel": self._cancel,
             "credit": self._credit,
             "answer": self._answer,
@@ -123,6 +125,10 @@ class Session:
             call.receive(frame)
         elif "block" in frame:
             self.channel.freed.append(frame["block"])
+
+    def _ready(self, frame: Frame) -> None:
+        if self.readiness is not None:
+            self.readiness.answer(frame)
 
     def _reply(self, frame: Frame) -> None:
         reply = self.replies.get(frame["ask"] if "ask" in frame else frame["call"])
