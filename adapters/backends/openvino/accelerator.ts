@@ -6,6 +6,16 @@ const PARAMETERS: Readonly<Record<string, string>> = {
   device_type: 'TARGET_DEVICE',
   num_of_threads: 'INFERENCE_NUM_THREADS',
   num_streams: 'NUM_STREAMS',
+  precision: 'INFERENCE_PRECISION_HINT',
+}
+
+/** What the provider computes with unless it is told; OpenVINO itself takes bfloat16 where the processor has it. */
+const PRECISION = 'f32'
+/** The provider's names of precisions; others are passed on. */
+const PRECISIONS: Readonly<Record<string, string>> = {
+  ACCURACY: PRECISION,
+  FP32: PRECISION,
+  FP16: 'f16',
 }
 
 /**
@@ -17,7 +27,9 @@ export function acceleratedConfig(config: ModelConfig): ModelConfig | undefined 
   const asked = accelerators.find((accelerator) => accelerator.name === 'openvino')
   if (asked === undefined) return undefined
   const threads = config.parameters?.['intra_op_thread_count']?.string_value
-  const parameters: Record<string, { string_value: string }> = {}
+  const parameters: Record<string, { string_value: string }> = {
+    INFERENCE_PRECISION_HINT: { string_value: PRECISION },
+  }
   if (threads !== undefined && threads !== '0') {
     parameters['INFERENCE_NUM_THREADS'] = { string_value: threads }
   }
@@ -29,7 +41,7 @@ export function acceleratedConfig(config: ModelConfig): ModelConfig | undefined 
         `execution accelerator 'openvino' has no option '${key}', it has ${Object.keys(PARAMETERS).join(', ')}`,
       )
     }
-    parameters[name] = { string_value: value }
+    parameters[name] = { string_value: PRECISIONS[value] ?? value }
   }
   return {
     ...config,

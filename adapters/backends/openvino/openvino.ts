@@ -88,7 +88,7 @@ async function loadLibrary(
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new ServerError(
       'UNAVAILABLE',
-      `failed to load OpenVINO (libopenvino_c): ${reason}; install it (pip install openvino, or Intel's packages) and, where it is ` +
+      `failed to load OpenVINO from '${path ?? named ?? LINKER_NAME}': ${reason}; install it (pip install openvino, or Intel's packages) and, where it is ` +
         'in no usual place, name the library or its folder with --backend-config=openvino,library=PATH',
       { cause },
     )

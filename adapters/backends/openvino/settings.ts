@@ -19,6 +19,8 @@ export interface OpenVinoSettings {
   readonly extension: string | undefined
 }
 
+/** Of the values between operators. Triton's backend has no such parameter: there OpenVINO decides, or HINT_BF16. */
+const PRECISIONS = ['f32', 'f16', 'bf16']
 const HINTS = ['LATENCY', 'THROUGHPUT', 'CUMULATIVE_THROUGHPUT']
 
 /** Throws INVALID_ARG, in Triton's words, for values that cannot be. */
@@ -50,6 +52,7 @@ function properties(
   take('INFERENCE_NUM_THREADS', 'INFERENCE_NUM_THREADS', count)
   take('COMPILATION_NUM_THREADS', 'COMPILATION_NUM_THREADS', count)
   take('HINT_BF16', 'INFERENCE_PRECISION_HINT', bf16)
+  take('INFERENCE_PRECISION_HINT', 'INFERENCE_PRECISION_HINT', precision)
   take('NUM_STREAMS', 'NUM_STREAMS', streams)
   take('PERFORMANCE_HINT', 'PERFORMANCE_HINT', hint)
   if (device === 'CPU') {
@@ -79,6 +82,12 @@ function count(key: string, text: string): string {
 function bf16(key: string, text: string): string {
   if (text.toLowerCase() === 'yes') return 'bf16'
   throw expected(key, 'YES', text)
+}
+
+function precision(key: string, text: string): string {
+  const lower = text.toLowerCase()
+  if (PRECISIONS.includes(lower)) return lower
+  throw expected(key, PRECISIONS.join('/'), text)
 }
 
 function streams(key: string, text: string): string {
