@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { addTrees, BLOCK_ROWS, beginSums } from '../../../core/trees/evaluate.ts'
 import { finishSums } from '../../../core/trees/finish.ts'
 import type { ForestFormat } from '../../../core/trees/read-forest.ts'
@@ -16,6 +17,7 @@ export interface TreeCase {
   readonly expected: readonly (readonly number[])[]
 }
 
+export const FIXTURES: string = fileURLToPath(new URL('../../fixtures/trees', import.meta.url))
 const EXTENSIONS = ['model.json', 'ubj', 'txt', 'tl']
 
 export function treeCases(folder: string): TreeCase[] {

@@ -5,10 +5,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
 import { readForest } from '../../../core/trees/read-forest.ts'
-import { difference, predict, type TreeCase, treeCases } from './cases.ts'
+import { difference, FIXTURES, predict, type TreeCase, treeCases } from './cases.ts'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
-const FIXTURES = join(ROOT, 'test/fixtures/trees')
 /** What issue and libraries agree on; they round to FP32 at the end, we do not. */
 const TOLERANCE = 1e-5
 
