@@ -49,6 +49,14 @@ export const FRAMEWORKS: readonly Framework[] = [
   { backend: 'neuron', platforms: [], file: 'model.neff', fillsPlatform: false },
   { backend: 'typescript', platforms: [], file: 'model.ts', fillsPlatform: false },
   { backend: 'typescript', platforms: [], file: 'model.js', fillsPlatform: false },
+  { backend: 'sklearn', platforms: [], file: 'model.skops', fillsPlatform: false },
+  { backend: 'sklearn', platforms: [], file: 'model.joblib', fillsPlatform: false },
+  // The last one: others may have such a file as well.
+  { backend: 'transformers', platforms: [], file: 'config.json', fillsPlatform: false },
+  { backend: 'sklearn', platforms: [], file: 'model.skops', fillsPlatform: false },
+  { backend: 'sklearn', platforms: [], file: 'model.joblib', fillsPlatform: false },
+  // Last: other kinds of models bring a file of that name, too.
+  { backend: 'transformers', platforms: [], file: 'config.json', fillsPlatform: false },
 ]
 
 /**

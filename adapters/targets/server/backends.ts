@@ -89,7 +89,9 @@ export async function openBackends(
     finder: lazyFinder(async () => {
       const { pluginFinder } = await import('../../backends/plugin/finder.ts')
       const { backendDirectory: directory } = options
-      return pluginFinder({ clock, log, directory, workingFolder: process.cwd() })
+      const { open, settings } = pythonOpener(options, clock, gpus.indices)
+      const python = (name: string, modelFile: string) => open({ name, modelFile, settings })()
+      return pluginFinder({ clock, log, directory, workingFolder: process.cwd(), python })
     }),
     families: () => [...gpus.families(), ...neuron.families()],
     gpuUuid: (device) => gpus.uuid(device),
@@ -130,18 +132,23 @@ async function workerBackend(clock: Clock): Promise<Backend> {
   return onnxNodeBackend({ clock, worker: workerFile('onnx-node-worker') })
 }
 
-/** Python, and what runs models of Python libraries on it. */
-function pythonBackends(
-  { backendConfig }: ServeOptions,
-  clock: Clock,
-  gpus: readonly number[],
-): readonly Backend[] {
-  const python = (more: Partial<PythonBackendOptions>) => async () => {
+/** How backends on Python are opened, and what the Python backend is told. */
+function pythonOpener({ backendConfig }: ServeOptions, clock: Clock, gpus: readonly number[]) {
+  const open = (more: Partial<PythonBackendOptions>) => async () => {
     const { pythonBackend } = await import('../../backends/python/python-backend.ts')
     const worker = pythonFile('worker/main.py')
     return pythonBackend({ clock, worker, gpus, environment: process.env, ...more })
   }
-  const settings = backendConfig.get('python') ?? new Map()
+  return { open, settings: backendConfig.get('python') ?? new Map<string, string>() }
+}
+
+/** Python, and what runs models of Python libraries on it. */
+function pythonBackends(
+  options: ServeOptions,
+  clock: Clock,
+  gpus: readonly number[],
+): readonly Backend[] {
+  const { open: python, settings } = pythonOpener(options, clock, gpus)
   return [
     lazyBackend({
       name: 'python',
