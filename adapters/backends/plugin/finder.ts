@@ -1,4 +1,5 @@
 import type { BackendFinder } from '../../../core/backend/finder.ts'
+import type { Backend } from '../../../core/backend/types.ts'
 import { messageOf, ServerError } from '../../../core/errors.ts'
 import type { Clock, Log } from '../../../core/platform.ts'
 import { Plugin } from './plugin.ts'
@@ -8,6 +9,8 @@ import type { PluginFactory } from './types.ts'
 export interface PluginFinderOptions extends SearchOptions {
   readonly clock: Clock
   readonly log: Log
+  /** Opens a backend that is written in Python: `model.py` in its folder. Absent = there are no such. */
+  readonly python?: (name: string, modelFile: string) => Promise<Backend>
 }
 
 /**
@@ -18,6 +21,22 @@ export function pluginFinder(options: PluginFinderOptions): BackendFinder {
   const { clock, log } = options
   /** By file and name. */
   const plugins = new Map<string, Promise<Plugin>>()
+
+  /** Backends that are written in Python, by file and name. */
+  const pythons = new Map<string, Promise<Backend>>()
+
+  async function openPython(name: string, file: PluginFile, key: string): Promise<Backend> {
+    if (options.python === undefined) {
+      throw new ServerError('UNSUPPORTED', `backend '${name}' is written in Python: ${file.path}`)
+    }
+    log.info(`backend '${name}' is written in Python: ${file.path}`)
+    let backend = pythons.get(key)
+    if (backend === undefined) {
+      backend = options.python(name, file.path)
+      pythons.set(key, backend)
+    }
+    return backend
+  }
 
   async function open(name: string, file: PluginFile, key: string): Promise<Plugin> {
     const factory = await importFactory(name, file)
@@ -31,6 +50,7 @@ export function pluginFinder(options: PluginFinderOptions): BackendFinder {
       const { file, looked } = await searchPlugin(query, options)
       if (file === undefined) return { looked }
       const key = `${name} ${file.url}`
+      if (file.path.endsWith('.py')) return { backend: await openPython(name, file, key), looked }
       let plugin = plugins.get(key)
       if (plugin === undefined) {
         plugin = open(name, file, key)
@@ -49,7 +69,10 @@ export function pluginFinder(options: PluginFinderOptions): BackendFinder {
     },
     async close() {
       const open = [...plugins.values()]
+      const written = [...pythons.values()]
       plugins.clear()
+      pythons.clear()
+      await Promise.all(written.map(async (one) => (await one.catch(() => undefined))?.close?.()))
       await Promise.all(open.map(async (one) => (await one.catch(() => undefined))?.close()))
     },
   }

@@ -12,6 +12,8 @@ const PREFIX = 'nereid-backend-'
 const EXTENSIONS: readonly string[] = ['.mjs', '.js']
 /** What a folder is entered by that has no package.json, or one that does not say. */
 const ENTRIES: readonly string[] = ['index.mjs', 'index.js']
+/** By which a folder of `--backend-directory` is entered that is a backend written in Python (BEPY-22). */
+export const PYTHON_ENTRY = 'model.py'
 
 export interface SearchOptions {
   /** `--backend-directory`: has a folder for each backend. '' = none. */
@@ -47,11 +49,15 @@ export async function searchPlugin(
     const path = await inRepository(query, folder, looked)
     if (path !== undefined) return { file: await asItIsNow(path), looked }
   }
-  const folders = directory === '' ? [] : [resolve(directory, backend)]
-  folders.push(...packageFolders(workingFolder, `${PREFIX}${backend}`))
-  if (directory !== '') looked.push(resolve(directory, backend))
+  if (directory !== '') {
+    const folder = resolve(directory, backend)
+    looked.push(folder)
+    const python = join(folder, PYTHON_ENTRY)
+    const path = (await entryOf(folder)) ?? ((await isFile(python)) ? python : undefined)
+    if (path !== undefined) return { file: await asItIsNow(path), looked }
+  }
   looked.push(`package ${PREFIX}${backend} from ${workingFolder}`)
-  for (const folder of folders) {
+  for (const folder of packageFolders(workingFolder, `${PREFIX}${backend}`)) {
     const path = await entryOf(folder)
     if (path !== undefined) return { file: await asItIsNow(path), looked }
   }

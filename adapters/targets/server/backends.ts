@@ -8,6 +8,7 @@ import type { Clock, Log } from '../../../core/platform.ts'
 import { lazyBackend } from '../../backends/lazy.ts'
 import { neuronBackend } from '../../backends/neuron.ts'
 import { lazyFinder } from '../../backends/plugin/lazy-finder.ts'
+import type { CustomMetrics } from '../../backends/python/custom-metrics.ts'
 import type { PythonBackendOptions } from '../../backends/python/python-backend.ts'
 import type { ServeOptions } from '../../cli/options.ts'
 import { type Gpus, openGpus } from '../../metrics/gpu.ts'
@@ -59,6 +60,7 @@ export async function openBackends(
       : await workerBackend(clock)
   const libraryPath = options.backendConfig.get('neuron')?.get('library')
   const neuron = await neuronBackend({ clock, libraryPath, cpu: onnx })
+  const python = pythonBackends(options, clock, gpus.indices)
   return {
     backends: [
       onnx,
@@ -75,7 +77,7 @@ export async function openBackends(
           return filBackend({ clock })
         },
       }),
-      ...pythonBackends(options, clock, gpus.indices),
+      ...python.backends,
       lazyBackend({
         name: 'typescript',
         defaultModelFilename: 'model.ts',
@@ -93,7 +95,7 @@ export async function openBackends(
       const python = (name: string, modelFile: string) => open({ name, modelFile, settings })()
       return pluginFinder({ clock, log, directory, workingFolder: process.cwd(), python })
     }),
-    families: () => [...gpus.families(), ...neuron.families()],
+    families: () => [...gpus.families(), ...neuron.families(), ...python.families()],
     gpuUuid: (device) => gpus.uuid(device),
     close: () => gpus.close(),
   }
@@ -136,8 +138,10 @@ async function workerBackend(clock: Clock): Promise<Backend> {
 function pythonOpener({ backendConfig }: ServeOptions, clock: Clock, gpus: readonly number[]) {
   const open = (more: Partial<PythonBackendOptions>) => async () => {
     const { pythonBackend } = await import('../../backends/python/python-backend.ts')
+    const { CustomMetrics } = await import('../../backends/python/custom-metrics.ts')
+    metrics ??= new CustomMetrics()
     const worker = pythonFile('worker/main.py')
-    return pythonBackend({ clock, worker, gpus, environment: process.env, ...more })
+    return pythonBackend({ clock, worker, gpus, metrics, environment: process.env, ...more })
   }
   return { open, settings: backendConfig.get('python') ?? new Map<string, string>() }
 }
@@ -147,9 +151,10 @@ function pythonBackends(
   options: ServeOptions,
   clock: Clock,
   gpus: readonly number[],
-): readonly Backend[] {
+): Pick<OpenBackends, 'backends' | 'families'> {
+  let metrics: CustomMetrics | null = null
   const { open: python, settings } = pythonOpener(options, clock, gpus)
-  return [
+  const backends = [
     lazyBackend({
       name: 'python',
       defaultModelFilename: 'model.py',
@@ -166,7 +171,7 @@ function pythonBackends(
         open: python({ name, modelFile: pythonFile(`runtimes/${name}/model.py`), settings }),
       }),
     ),
-  ]
+  ]  return { backends, families: () => metrics?.families() ?? [] }
 }
 
 /** A file of what Python runs. */
