@@ -10,11 +10,17 @@ import type { ModelConfig } from '../../../core/config/types.ts'
 import { messageOf, ServerError } from '../../../core/errors.ts'
 import type { Clock } from '../../../core/platform.ts'
 import type { MemoryFiles } from '../../../native/memfd/library.ts'
+import { CustomMetrics } from './custom-metrics.ts'
 import { findModelFiles } from './model-files.ts'
 import { PythonInstance } from './python-instance.ts'
 import { pythonSettings } from './python-settings.ts'
-import type { WorkerProcess } from './worker-process.ts'
-import { openWorker, startWorker, type WorkerSource } from './worker-start.ts'
+import {
+  closeWorker,
+  type OpenedWorker,
+  openWorker,
+  startWorker,
+  type WorkerSource,
+} from './worker-start.ts'
 
 export interface PythonBackendOptions {
   readonly clock: Clock
@@ -28,6 +34,8 @@ export interface PythonBackendOptions {
   readonly modelFile?: string
   /** Default `model.py`. */
   readonly defaultModelFilename?: string
+  /** Where the metrics of models are kept. Default: where nobody sees them. */
+  readonly metrics?: CustomMetrics
   /** GPUs of this machine; models ask for them as they like. Default none. */
   readonly gpus?: readonly number[]
   /** Flags of the Python backend, for backends written in Python: their own come first. */
@@ -37,6 +45,7 @@ export interface PythonBackendOptions {
 /** The `python` backend: models that are modules as Triton's Python backend has them, each instance in a process of its own. */
 export function pythonBackend(options: PythonBackendOptions): Backend {
   const { clock, worker, name = 'python', defaultModelFilename = 'model.py' } = options
+  const metrics = options.metrics ?? new CustomMetrics()
   let memory: MemoryFiles | null = null
   const environmentOf = (flags: ReadonlyMap<string, string>) => ({
     ...options.environment,
@@ -58,21 +67,23 @@ export function pythonBackend(options: PythonBackendOptions): Backend {
         settings,
         command: { python: settings.python, main: worker, environment: environmentOf(flags) },
         memory,
+        metrics,
         clock,
       }
-      const { worker: opened, config } = await openWorker(source, model.config, {
+      const opened = await openWorker(source, model.config, {
         complete: true,
         name: model.name,
         ...(signal === undefined ? {} : { signal }),
       })
       try {
+        const { config } = opened
         const completed =
           config === null
             ? undefined
             : configFromJson(config, { what: `config of model '${model.name}'` })
         return new PythonModel(source, flags, opened, completed)
       } catch (error) {
-        await opened.close()
+        await closeWorker(opened)
         throw error
       }
     },
@@ -98,13 +109,13 @@ class PythonModel implements BackendModel {
   readonly #flags: ReadonlyMap<string, string>
   readonly #instances: Set<Instance> = new Set()
   /** The one that the load opened, until the first instance takes it. */
-  #spare: WorkerProcess | null
+  #spare: OpenedWorker | null
   #closing: Promise<void> | null = null
 
   constructor(
     source: WorkerSource,
     flags: ReadonlyMap<string, string>,
-    spare: WorkerProcess,
+    spare: OpenedWorker,
     config: ModelConfig | undefined,
   ) {
     this.#source = source
@@ -118,9 +129,9 @@ class PythonModel implements BackendModel {
     // What the module completed may be about its instances.
     const source = { ...this.#source, settings: pythonSettings(config, this.#flags) }
     const options = { complete: false, name: placement.name }
-    const worker = this.#takeSpare() ?? (await openWorker(source, config, options)).worker
-    await startWorker(worker, source, placement, config)
-    const made = new PythonInstance({ source, placement, config }, worker)
+    const opened = this.#takeSpare() ?? (await openWorker(source, config, options))
+    await startWorker(opened, source, placement, config)
+    const made = new PythonInstance({ source, placement, config }, opened)
     this.#instances.add(made)
     return made
   }
@@ -130,7 +141,7 @@ class PythonModel implements BackendModel {
     return this.#closing
   }
 
-  #takeSpare(): WorkerProcess | null {
+  #takeSpare(): OpenedWorker | null {
     const spare = this.#spare
     this.#spare = null
     return spare
@@ -138,6 +149,6 @@ class PythonModel implements BackendModel {
 
   async #close(): Promise<void> {
     await Promise.all([...this.#instances].map((instance) => instance.close()))
-    await this.#spare?.close()
+    if (this.#spare !== null) await closeWorker(this.#spare)
   }
 }

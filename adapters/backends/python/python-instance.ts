@@ -12,17 +12,21 @@ import { messageOf, ServerError } from '../../../core/errors.ts'
 import type { InferRequest } from '../../../core/infer.ts'
 import { Backoff } from '../hosted/backoff.ts'
 import { Patience } from '../hosted/patience.ts'
-import { PeerCalls } from '../hosted/peer-calls.ts'
 import { BusyWatch, SLOW_EXECUTION_MS } from './busy-watch.ts'
 import { Execution } from './execution.ts'
 import type { Message } from './messages.ts'
-import { readCall, readControl, sendAnswer, sendControlled } from './peer-messages.ts'
-import { writeLog } from './worker-log.ts'
 import type { WorkerProcess } from './worker-process.ts'
-import { openWorker, startWorker, type WorkerSource } from './worker-start.ts'
+import type { BatchUser } from './worker-services.ts'
+import {
+  closeWorker,
+  type OpenedWorker,
+  openWorker,
+  startWorker,
+  type WorkerSource,
+} from './worker-start.ts'
 
-/** How long a batch waits for an instance that is being restarted, milliseconds. */
-export const RESTART_PATIENCE_MS = 1_000
+/** How long a batch waits for an instance that is being restarted, milliseconds: Python and its libraries take a while. */
+export const RESTART_PATIENCE_MS = 10_000
 /** How long `finalize` may take, milliseconds. */
 export const FINALIZE_TIMEOUT_MS = 5_000
 
@@ -33,13 +37,12 @@ export interface PythonInstanceOptions {
 }
 
 /** One instance of a model and the process it runs in, which is replaced when it ends. */
-export class PythonInstance implements Instance {
+export class PythonInstance implements Instance, BatchUser {
   readonly #options: PythonInstanceOptions
   readonly #backoff: Backoff = new Backoff()
   readonly #watch: BusyWatch
   readonly #patience: Patience
-  #worker: WorkerProcess | null = null
-  #calls: PeerCalls | null = null
+  #opened: OpenedWorker | null = null
   /** Why there is no worker. */
   #down = ''
   #cancelRestart: (() => void) | null = null
@@ -51,7 +54,7 @@ export class PythonInstance implements Instance {
   #onIdle: (() => void) | null = null
   #closing: Promise<void> | null = null
 
-  constructor(options: PythonInstanceOptions, worker: WorkerProcess) {
+  constructor(options: PythonInstanceOptions, opened: OpenedWorker) {
     this.#options = options
     const { clock, settings } = options.source
     this.#patience = new Patience(clock)
@@ -62,13 +65,13 @@ export class PythonInstance implements Instance {
       since: () => this.#current?.sentNs ?? 0,
       slow: () => this.#slow(),
       late: () =>
-        this.#worker?.kill(`it ran longer than execution_timeout_ms, which is ${timeoutMs}`),
+        this.#opened?.worker.kill(`it ran longer than execution_timeout_ms, which is ${timeoutMs}`),
     })
-    this.#use(worker)
+    this.#use(opened)
   }
 
   get ready(): boolean {
-    return this.#worker !== null
+    return this.#opened !== null
   }
 
   execute(
@@ -92,7 +95,7 @@ export class PythonInstance implements Instance {
       credit: this.#credit,
     })
     this.#current = execution
-    if (this.#worker !== null) this.#send(this.#worker, execution)
+    if (this.#opened !== null) this.#send(this.#opened.worker, execution)
     else this.#patience.start(RESTART_PATIENCE_MS, () => execution.end(this.#unavailable()))
   }
 
@@ -124,26 +127,26 @@ export class PythonInstance implements Instance {
     }
     this.#cancelRestart?.()
     this.#watch.close()
-    const worker = this.#worker
-    this.#worker = null
-    if (worker === null) return
+    const opened = this.#opened
+    this.#opened = null
+    if (opened === null) return
+    const { worker } = opened
     const { model } = this.#options.source
     const what = `model '${model.name}' cannot be finalized`
     await worker.ask('{"kind":"finish"}', what, FINALIZE_TIMEOUT_MS).catch((error: unknown) => {
       model.log.error(messageOf(error))
     })
-    this.#calls?.close()
-    await worker.close(true)
+    await closeWorker(opened, true)
     for (const execution of this.#open.values()) execution.end(closed())
     this.#open.clear()
   }
 
   readonly #credit = (run: number, index: number): void => {
-    this.#worker?.post(`{"kind":"credit","run":${run},"index":${index}}`)
+    this.#opened?.worker.post(`{"kind":"credit","run":${run},"index":${index}}`)
   }
 
   #cancel(run: number, index: number): void {
-    this.#worker?.post(`{"kind":"cancel","run":${run},"index":${index}}`)
+    this.#opened?.worker.post(`{"kind":"cancel","run":${run},"index":${index}}`)
   }
 
   #send(worker: WorkerProcess, execution: Execution): void {
@@ -167,64 +170,30 @@ export class PythonInstance implements Instance {
     const execution = this.#current
     this.#current = null
     this.#patience.end()
-    if (this.#worker !== null && !(result instanceof ServerError)) this.#backoff.reset()
+    if (this.#opened !== null && !(result instanceof ServerError)) this.#backoff.reset()
     if (execution?.over === true) this.#open.delete(execution.run)
     done(result)
     if (this.#current === null) this.#onIdle?.()
   }
 
-  #use(worker: WorkerProcess): void {
-    const { model, clock } = this.#options.source
-    const calls = new PeerCalls({
-      peers: model.peers,
-      clock,
-      answer: (call, answer, final) => sendAnswer(worker, call, answer, final),
-      controlled: (call, result) => sendControlled(worker, call, result),
-    })
-    this.#worker = worker
-    this.#calls = calls
-    worker.attach({
-      message: (message) => this.#message(message, worker, calls),
-      gone: (reason) => this.#lost(reason),
-    })
+  #use(opened: OpenedWorker): void {
+    this.#opened = opened
+    opened.services.use(this)
   }
 
   /** Throws for what cannot be read. */
-  #message(message: Message, worker: WorkerProcess, calls: PeerCalls): void {
-    switch (message.kind) {
-      case 'ran':
-      case 'sent':
-        this.#answered(message, worker)
-        break
-      case 'infer':
-        calls.infer(readCall(message, worker.received, (run, index) => this.#callerOf(run, index)))
-        break
-      case 'stop':
-        calls.stop(message.call as number)
-        break
-      case 'taken':
-        calls.taken(message.call as number)
-        break
-      case 'control':
-        calls.control(readControl(message))
-        break
-      case 'log':
-        writeLog(this.#options.source.model.log, message)
-        break
-      default:
-        throw new Error('it is of no kind that there is')
-    }
-  }
-
-  #answered(message: Message, worker: WorkerProcess): void {
+  answered(message: Message): void {
     const execution = this.#open.get(message.run as number)
-    if (execution === undefined) throw new Error('it answers what was never asked')
-    if (message.kind === 'ran') execution.ran(message, worker.received)
-    else execution.sent(message, worker.received)
+    const memory = this.#opened?.worker.received
+    if (execution === undefined || memory === undefined) {
+      throw new Error('it answers what was never asked')
+    }
+    if (message.kind === 'ran') execution.ran(message, memory)
+    else execution.sent(message, memory)
     if (execution.over) this.#open.delete(execution.run)
   }
 
-  #callerOf(run: unknown, index: unknown): InferRequest | undefined {
+  requestOf(run: unknown, index: unknown): InferRequest | undefined {
     return this.#open.get(run as number)?.requestAt(index as number)
   }
 
@@ -236,14 +205,13 @@ export class PythonInstance implements Instance {
   }
 
   /** The worker is of no more use: what it ran fails, and another one takes its place. */
-  #lost(reason: string): void {
+  gone(reason: string): void {
     const { model } = this.#options.source
     const { name } = this.#options.placement
-    const worker = this.#worker
-    if (worker === null) return
-    this.#worker = null
-    this.#calls?.close()
-    void worker.close()
+    const opened = this.#opened
+    if (opened === null) return
+    this.#opened = null
+    void opened.worker.close()
     this.#down = reason
     model.log.error(
       `model '${model.name}' version ${model.version}: instance '${name}' is restarted: ${reason}`,
@@ -270,22 +238,23 @@ export class PythonInstance implements Instance {
     const { name, version, log } = source.model
     try {
       const options = { complete: false, name: placement.name }
-      const { worker } = await openWorker(source, config, options)
-      await startWorker(worker, source, placement, config)
+      const opened = await openWorker(source, config, options)
+      await startWorker(opened, source, placement, config)
       if (this.#closing !== null) {
-        await worker.close()
+        await closeWorker(opened)
         return
       }
-      this.#use(worker)
+      this.#use(opened)
       log.info(`model '${name}' version ${version}: instance '${placement.name}' was restarted`)
       const waiting = this.#current
       if (waiting !== null) {
         this.#patience.end()
-        this.#send(worker, waiting)
+        this.#send(opened.worker, waiting)
       }
     } catch (error) {
       this.#down = messageOf(error)
       log.error(`model '${name}' version ${version}: ${this.#down}`)
+      this.#current?.end(this.#unavailable())
       this.#restartLater()
     }
   }

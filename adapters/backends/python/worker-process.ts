@@ -36,7 +36,9 @@ export interface WorkerOptions {
   /** What it may have in memory, MB; 0 = as much as it wants. */
   readonly memoryLimitMb: number
   readonly clock: Clock
-  /** What it prints. */
+  /** See {@link WorkerProcess.name}. */
+  readonly name: string
+  /** What it prints, after its name. */
   readonly line: (text: string) => void
 }
 
@@ -52,6 +54,8 @@ const REPLIES: ReadonlySet<unknown> = new Set(['opened', 'started', 'failed', 'f
 
 /** A process with one instance of a model. */
 export class WorkerProcess {
+  /** What the log calls it. */
+  name: string
   readonly sent: SentMemory
   readonly received: ReceivedMemory
   readonly #options: WorkerOptions
@@ -68,6 +72,7 @@ export class WorkerProcess {
   constructor(options: WorkerOptions) {
     const { command, files, limits, clock, line } = options
     this.#options = options
+    this.name = options.name
     const to = files.create(limits.initial)
     const from = createOr(files, limits.initial, to)
     this.sent = new SentMemory(files, to, limits)
@@ -85,7 +90,7 @@ export class WorkerProcess {
       clock,
       line: (text) => {
         lastLine = text
-        line(text)
+        line(`${this.name}: ${text}`)
       },
     })
     for (const stream of [stdout, stderr]) {

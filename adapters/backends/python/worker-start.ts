@@ -5,9 +5,11 @@ import { ServerError } from '../../../core/errors.ts'
 import type { Clock } from '../../../core/platform.ts'
 import type { MemoryFiles } from '../../../native/memfd/library.ts'
 import { MAX_UNTAKEN } from '../hosted/untaken.ts'
+import type { CustomMetrics } from './custom-metrics.ts'
 import type { ModelFiles } from './model-files.ts'
 import type { PythonSettings } from './python-settings.ts'
 import { type WorkerCommand, WorkerProcess } from './worker-process.ts'
+import { WorkerServices } from './worker-services.ts'
 
 /** What every worker of a model is started from. */
 export interface WorkerSource {
@@ -16,11 +18,13 @@ export interface WorkerSource {
   readonly settings: PythonSettings
   readonly command: WorkerCommand
   readonly memory: MemoryFiles
+  readonly metrics: CustomMetrics
   readonly clock: Clock
 }
 
 export interface OpenedWorker {
   readonly worker: WorkerProcess
+  readonly services: WorkerServices
   /** JSON of the config that the model completed, or null. */
   readonly config: string | null
   /** Whether the model tells by itself whether it is ready. */
@@ -40,8 +44,10 @@ export async function openWorker(
     limits: settings.memory,
     memoryLimitMb: settings.memoryLimitMb,
     clock,
-    line: (text) => model.log.info(`${options.name}: ${text}`),
+    name: options.name,
+    line: (text) => model.log.info(text),
   })
+  const services = new WorkerServices({ model, worker, metrics: source.metrics, clock })
   try {
     const json = JSON.stringify({
       kind: 'open',
@@ -58,8 +64,14 @@ export async function openWorker(
     const reply = await worker.ask(json, what, settings.startTimeoutMs, options.signal)
     if (reply.kind !== 'opened') throw unexpected(reply.kind)
     const { config: own, ready } = reply
-    return { worker, config: typeof own === 'string' ? own : null, tellsReady: ready === true }
+    return {
+      worker,
+      services,
+      config: typeof own === 'string' ? own : null,
+      tellsReady: ready === true,
+    }
   } catch (error) {
+    services.close()
     await worker.close()
     throw error
   }
@@ -67,7 +79,7 @@ export async function openWorker(
 
 /** Has the model initialize itself as one instance. The worker is closed where it cannot. Throws the reason. */
 export async function startWorker(
-  worker: WorkerProcess,
+  { worker, services }: OpenedWorker,
   source: WorkerSource,
   placement: Placement,
   config: ModelConfig,
@@ -79,15 +91,26 @@ export async function startWorker(
     model_instance_name: placement.name,
     model_instance_device_id: String(placement.device),
   }
+  worker.name = placement.name
   try {
     const what = `model '${model.name}' cannot be initialized`
     const json = JSON.stringify({ kind: 'start', args })
     const reply = await worker.ask(json, what, settings.startTimeoutMs)
     if (reply.kind !== 'started') throw unexpected(reply.kind)
   } catch (error) {
+    services.close()
     await worker.close()
     throw error
   }
+}
+
+/** Ends a worker, at once or kindly; its user hears nothing of it. Idempotent. */
+export async function closeWorker(
+  { worker, services }: OpenedWorker,
+  kindly = false,
+): Promise<void> {
+  services.close()
+  await worker.close(kindly)
 }
 
 function argsOf({ model, files }: WorkerSource, config: ModelConfig): Record<string, string> {

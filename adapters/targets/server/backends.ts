@@ -152,7 +152,7 @@ function pythonBackends(
   clock: Clock,
   gpus: readonly number[],
 ): Pick<OpenBackends, 'backends' | 'families'> {
-  let metrics: CustomMetrics | null = null
+  const metrics: CustomMetrics | null = null
   const { open: python, settings } = pythonOpener(options, clock, gpus)
   const backends = [
     lazyBackend({
