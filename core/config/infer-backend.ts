@@ -53,10 +53,6 @@ export const FRAMEWORKS: readonly Framework[] = [
   { backend: 'sklearn', platforms: [], file: 'model.joblib', fillsPlatform: false },
   // The last one: others may have such a file as well.
   { backend: 'transformers', platforms: [], file: 'config.json', fillsPlatform: false },
-  { backend: 'sklearn', platforms: [], file: 'model.skops', fillsPlatform: false },
-  { backend: 'sklearn', platforms: [], file: 'model.joblib', fillsPlatform: false },
-  // Last: other kinds of models bring a file of that name, too.
-  { backend: 'transformers', platforms: [], file: 'config.json', fillsPlatform: false },
 ]
 
 /**

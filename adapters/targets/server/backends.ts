@@ -143,7 +143,12 @@ function pythonOpener({ backendConfig }: ServeOptions, clock: Clock, gpus: reado
     const worker = pythonFile('worker/main.py')
     return pythonBackend({ clock, worker, gpus, metrics, environment: process.env, ...more })
   }
-  return { open, settings: backendConfig.get('python') ?? new Map<string, string>() }
+  // Large libraries take long to be read.
+  const settings = new Map([
+    ['stub-timeout-seconds', '120'],
+    ...(backendConfig.get('python') ?? new Map<string, string>()),
+  ])
+  return { open, settings }
 }
 
 /** Python, and what runs models of Python libraries on it. */
