@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url'
 import type { BackendFinder } from '../../../core/backend/finder.ts'
 import { identityBackend } from '../../../core/backend/identity.ts'
 import { repeatBackend } from '../../../core/backend/repeat.ts'
@@ -8,10 +7,9 @@ import type { Clock, Log } from '../../../core/platform.ts'
 import { lazyBackend } from '../../backends/lazy.ts'
 import { neuronBackend } from '../../backends/neuron.ts'
 import { lazyFinder } from '../../backends/plugin/lazy-finder.ts'
-import type { CustomMetrics } from '../../backends/python/custom-metrics.ts'
-import type { PythonBackendOptions } from '../../backends/python/python-backend.ts'
 import type { ServeOptions } from '../../cli/options.ts'
 import { type Gpus, openGpus } from '../../metrics/gpu.ts'
+import { pythonBackends } from './python.ts'
 
 /** What models of this server can be run by. */
 export const BACKEND_NAMES: readonly string[] = [
@@ -23,15 +21,6 @@ export const BACKEND_NAMES: readonly string[] = [
   'python',
   'repeat',
   'typescript',
-]
-
-/** Libraries of Python whose models need no code: folders of `native/python/runtimes`. */
-const PYTHON_RUNTIMES: readonly string[] = [
-  'pytorch',
-  'sklearn',
-  'tensorflow',
-  'tensorrt',
-  'transformers',
 ]
 
 export interface OpenBackends {
@@ -91,9 +80,8 @@ export async function openBackends(
     finder: lazyFinder(async () => {
       const { pluginFinder } = await import('../../backends/plugin/finder.ts')
       const { backendDirectory: directory } = options
-      const { open, settings } = pythonOpener(options, clock, gpus.indices)
-      const python = (name: string, modelFile: string) => open({ name, modelFile, settings })()
-      return pluginFinder({ clock, log, directory, workingFolder: process.cwd(), python })
+      const workingFolder = process.cwd()
+      return pluginFinder({ clock, log, directory, workingFolder, python: python.written })
     }),
     families: () => [...gpus.families(), ...neuron.families(), ...python.families()],
     gpuUuid: (device) => gpus.uuid(device),
@@ -132,57 +120,6 @@ function openVinoBackend(clock: Clock, library: string | undefined): Backend {
 async function workerBackend(clock: Clock): Promise<Backend> {
   const { onnxNodeBackend } = await import('../../backends/onnx-node.ts')
   return onnxNodeBackend({ clock, worker: workerFile('onnx-node-worker') })
-}
-
-/** How backends on Python are opened, and what the Python backend is told. */
-function pythonOpener({ backendConfig }: ServeOptions, clock: Clock, gpus: readonly number[]) {
-  const open = (more: Partial<PythonBackendOptions>) => async () => {
-    const { pythonBackend } = await import('../../backends/python/python-backend.ts')
-    const { CustomMetrics } = await import('../../backends/python/custom-metrics.ts')
-    metrics ??= new CustomMetrics()
-    const worker = pythonFile('worker/main.py')
-    return pythonBackend({ clock, worker, gpus, metrics, environment: process.env, ...more })
-  }
-  // Large libraries take long to be read.
-  const settings = new Map([
-    ['stub-timeout-seconds', '120'],
-    ...(backendConfig.get('python') ?? new Map<string, string>()),
-  ])
-  return { open, settings }
-}
-
-/** Python, and what runs models of Python libraries on it. */
-function pythonBackends(
-  options: ServeOptions,
-  clock: Clock,
-  gpus: readonly number[],
-): Pick<OpenBackends, 'backends' | 'families'> {
-  const metrics: CustomMetrics | null = null
-  const { open: python, settings } = pythonOpener(options, clock, gpus)
-  const backends = [
-    lazyBackend({
-      name: 'python',
-      defaultModelFilename: 'model.py',
-      defaultCpuInstances: 1,
-      gpus,
-      open: python({}),
-    }),
-    ...PYTHON_RUNTIMES.map((name) =>
-      lazyBackend({
-        name,
-        defaultModelFilename: '',
-        defaultCpuInstances: 1,
-        gpus,
-        open: python({ name, modelFile: pythonFile(`runtimes/${name}/model.py`), settings }),
-      }),
-    ),
-  ]  return { backends, families: () => metrics?.families() ?? [] }
-}
-
-/** A file of what Python runs. */
-function pythonFile(name: string): string {
-  const folder = isBundled() ? './python' : '../../../native/python'
-  return fileURLToPath(new URL(`${folder}/${name}`, import.meta.url))
 }
 
 /** This file is either itself or part of the bundle, which has the workers beside it. */
