@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import deque
 from typing import Any
 
 from .channel import Frame, Waiter
-from .errors import TritonError, TritonModelException, error_from_wire
+from .errors import TritonModelException, error_from_wire
 from .outputs import write_tensors
 from .request import InferenceRequest
 from .response import InferenceResponse, parameters_from_wire, parameters_to_wire
@@ -18,34 +19,23 @@ from .tensor import Tensor
 class Call(Waiter):
     """One request on its way, and the responses that have come."""
 
-    __slots__ = ("answers", "future", "loop", "number", "session")
+    __slots__ = ("answers", "number", "session")
 
     def __init__(self, session: Session, number: int) -> None:
         super().__init__()
         self.session = session
         self.number = number
         self.answers: deque[Frame] = deque()
-        self.future: asyncio.Future[None] | None = None
-        self.loop: asyncio.AbstractEventLoop | None = None
 
     def receive(self, frame: Frame) -> None:
         """Takes an answer. Called by whoever reads the channel."""
         if frame.get("final", True):
             self.session.calls.pop(self.number, None)
         if "block" in frame:
-            # From here on it is freed with the last view of it, also where nobody looks at this
-            # answer.
+            # From here on it is freed with the last view of it, also where nobody looks at it.
             frame["lease"] = self.session.incoming.lease(frame["block"])
         self.answers.append(frame)
         self.done = True
-        future, loop = self.future, self.loop
-        if future is not None and loop is not None:
-            self.future = None
-            self.session.pump.end()
-            try:
-                loop.call_soon_threadsafe(_resolve, future)
-            except RuntimeError:
-                pass  # the loop was closed meanwhile
 
     def wait(self) -> Frame:
         """The next answer."""
@@ -55,6 +45,66 @@ class Call(Waiter):
             if not answers:
                 self.session.channel.wait(self)
         return answers.popleft()
+
+
+class AsyncCall(Call):
+    """A call that a coroutine waits for."""
+
+    __slots__ = ("_decoupled", "_future", "_lock", "_loop")
+
+    def __init__(
+        self,
+        session: Session,
+        number: int,
+        loop: asyncio.AbstractEventLoop,
+        decoupled: bool,
+    ) -> None:
+        super().__init__(session, number)
+        self._loop = loop
+        self._decoupled = decoupled
+        self._lock = threading.Lock()
+        self._future: asyncio.Future[Any] | None = loop.create_future()
+        self._future.add_done_callback(self._settled)
+        session.pump.begin()
+
+    def future(self) -> asyncio.Future[Any]:
+        """What the coroutine waits for. Asked once, before the request is sent."""
+        if self._future is None:
+            raise RuntimeError("the call is over")
+        return self._future
+
+    def receive(self, frame: Frame) -> None:
+        """Takes an answer; the first one resolves the future, on its loop."""
+        super().receive(frame)
+        future = self._take()
+        if future is not None:
+            try:
+                self._loop.call_soon_threadsafe(self._resolve, future)
+            except RuntimeError:
+                pass  # the loop was closed meanwhile
+
+    def abandon(self) -> None:
+        """It was never sent."""
+        self._take()
+
+    def _take(self) -> asyncio.Future[Any] | None:
+        with self._lock:
+            future, self._future = self._future, None
+        if future is not None:
+            self.session.pump.end()
+        return future
+
+    def _resolve(self, future: asyncio.Future[Any]) -> None:
+        if not future.done():
+            future.set_result(
+                ResponseIterator(self) if self._decoupled else response_of(self.wait())
+            )
+
+    def _settled(self, future: asyncio.Future[Any]) -> None:
+        if future.cancelled():
+            self._take()
+            if self.session.calls.pop(self.number, None) is not None:
+                self.session.channel.send({"kind": "stop", "call": self.number})
 
 
 class ResponseIterator:
@@ -120,55 +170,49 @@ def execute(
     session: Session, request: InferenceRequest, decoupled: bool
 ) -> InferenceResponse | ResponseIterator:
     """Runs a request on another model and waits for its (first) response."""
-    call = _begin(session, request, decoupled)
-    if isinstance(call, InferenceResponse):
-        return call
+    _check(session)
+    call = Call(session, next(session.numbers))
+    error = _send(call, request, decoupled)
+    if error is not None:
+        call.receive({"error": error})
     if decoupled:
-        if not call.answers:
-            session.channel.wait(call)
+        session.channel.wait(call)
         return ResponseIterator(call)
     return response_of(call.wait())
 
 
-async def execute_async(
+def execute_async(
     session: Session, request: InferenceRequest, decoupled: bool
-) -> InferenceResponse | ResponseIterator:
+) -> asyncio.Future[Any]:
     """As `execute`, while other coroutines go on."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[None] = loop.create_future()
-    call = _begin(session, request, decoupled, loop, future)
-    if isinstance(call, InferenceResponse):
-        return call
+    _check(session)
+    call = AsyncCall(session, next(session.numbers), asyncio.get_running_loop(), decoupled)
+    future = call.future()
     try:
-        await future
-    except asyncio.CancelledError:
-        if session.calls.pop(call.number, None) is not None:
-            if call.future is not None:
-                call.future = None
-                session.pump.end()
-            session.channel.send({"kind": "stop", "call": call.number})
+        error = _send(call, request, decoupled)
+    except BaseException:
+        call.abandon()
         raise
-    if decoupled:
-        return ResponseIterator(call)
-    return response_of(call.wait())
+    if error is not None:
+        call.receive({"error": error})
+    return future
 
 
-def _begin(
-    session: Session,
-    request: InferenceRequest,
-    decoupled: bool,
-    loop: asyncio.AbstractEventLoop | None = None,
-    future: asyncio.Future[None] | None = None,
-) -> Call | InferenceResponse:
+def _check(session: Session) -> None:
     if not session.initialized:
         raise TritonModelException("BLS is only supported during the 'execute' function.")
+
+
+def _send(call: Call, request: InferenceRequest, decoupled: bool) -> dict[str, Any] | None:
+    """Sends a call; the error that is its answer where its inputs find no room."""
+    session = call.session
     trace = request.trace()
     run, index = trace._run, trace._index
-    if run < 0 and session.running is not None:
-        # Without a trace the call is made for what executes now, for its only request if there is
-        # one.
-        run = session.running[0].run
-        index = 0 if len(session.running) == 1 else -1
+    running = session.running
+    if run < 0 and running is not None:
+        # Without a trace it is made for what executes now, and for its only request if it has one.
+        run = running[0].run
+        index = 0 if len(running) == 1 else -1
     correlation = request._correlation
     wire: dict[str, Any] = {
         "id": request._id,
@@ -181,10 +225,9 @@ def _begin(
         wire["parameters"] = parameters_to_wire(request._parameters)
     if trace._wire is not None:
         wire["trace"] = trace._wire
-    number = next(session.numbers)
     frame: dict[str, Any] = {
         "kind": "infer",
-        "call": number,
+        "call": call.number,
         "model": request._model_name,
         "version": str(request._model_version) if request._model_version >= 0 else "",
         "request": wire,
@@ -195,19 +238,9 @@ def _begin(
     try:
         block, wire["inputs"] = write_tensors(session.outgoing, request._inputs)
     except TritonModelException as error:
-        return InferenceResponse(error=TritonError(str(error)))
+        return {"message": str(error)}
     if block is not None:
         frame["block"] = block
-    call = Call(session, number)
-    if future is not None:
-        call.loop = loop
-        call.future = future
-        session.pump.begin()
-    session.calls[number] = call
+    session.calls[call.number] = call
     session.channel.send(frame)
-    return call
-
-
-def _resolve(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
+    return None

@@ -59,8 +59,4 @@ def is_model_ready(model_name: str, model_version: str = "") -> bool:
 
 
 def _control(failure: str, frame: dict[str, Any]) -> Any:
-    reply = current().ask("call", frame)
-    error = reply.get("error")
-    if error is not None:
-        raise TritonModelException(f"{failure}: {error.get('message', '')}")
-    return reply.get("result")
+    return current().ask(failure, "call", frame).get("result")

@@ -45,8 +45,10 @@ class TritonError:
     def __init__(self, message: str, code: ErrorCode = ErrorCode.INTERNAL) -> None:
         if not isinstance(message, str):
             raise TypeError(f"TritonError: message must be a str, got {type(message).__name__}")
+        if not isinstance(code, ErrorCode):
+            raise TypeError(f"TritonError: code must be one of TritonError's, got {code!r}")
         self._message = message
-        self._code = ErrorCode(code)
+        self._code = code
 
     def message(self) -> str:
         """What the client reads."""

@@ -33,7 +33,9 @@ class Logger:
     @staticmethod
     def log(message: str, level: LogLevel = LogLevel.INFO) -> None:
         """A line of the given level."""
-        _write(message, LogLevel(level), sys._getframe(1))
+        if not isinstance(level, LogLevel):
+            raise TypeError(f"Logger: level must be one of Logger's, got {level!r}")
+        _write(message, level, sys._getframe(1))
 
     @staticmethod
     def log_info(message: str) -> None:

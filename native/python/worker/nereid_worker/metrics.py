@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import json
 import math
 from typing import Any
 
@@ -39,6 +38,12 @@ class Metric:
         buckets: list[float] | None,
     ) -> None:
         self._dropped = True
+        for value in (labels or {}).values():
+            if not isinstance(value, str):
+                raise TritonModelException(
+                    "Error when creating Metric: Failed to process the request for model "
+                    f"'{current().instance_name}', message: attempt to access JSON non-string as string"
+                )
         self._session = current()
         self._number = next(self._session.numbers)
         frame: dict[str, Any] = {
@@ -146,12 +151,4 @@ class MetricFamily:
 
 
 def _asked(failure: str, frame: dict[str, Any]) -> dict[str, Any]:
-    try:
-        json.dumps(frame, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise TritonModelException(f"{failure}: {error}") from error
-    reply = current().ask("ask", frame)
-    error = reply.get("error")
-    if error is not None:
-        raise TritonModelException(f"{failure}: {error.get('message', '')}")
-    return reply
+    return current().ask(failure, "ask", frame)

@@ -44,10 +44,9 @@ class InferenceRequest:
         self,
         request_id: str = "",
         correlation_id: int | str = 0,
-        *,
-        inputs: Iterable[Tensor],
-        requested_output_names: Iterable[str],
-        model_name: str,
+        inputs: Iterable[Tensor] | None = None,
+        requested_output_names: Iterable[str] | None = None,
+        model_name: str | None = None,
         model_version: int = -1,
         flags: int = 0,
         timeout: int = 0,
@@ -55,6 +54,8 @@ class InferenceRequest:
         trace: InferenceTrace | None = None,
         parameters: dict[str, Any] | None = None,
     ) -> None:
+        if inputs is None or requested_output_names is None or model_name is None:
+            raise TypeError("InferenceRequest needs inputs, requested_output_names and model_name")
         where = (
             f"for request with id '{request_id}' and model name '{model_name}' should not be empty."
         )
@@ -199,7 +200,7 @@ class InferenceRequest:
         return execute(current(), self, decoupled)
 
     def async_exec(self, decoupled: bool = False) -> Any:
-        """As `exec`, for coroutines: an awaitable."""
+        """As `exec`, for coroutines: a future. The request is on its way when this returns."""
         from .calls import execute_async
 
         return execute_async(current(), self, decoupled)

@@ -78,8 +78,11 @@ class Session:
                 self.channel.wait(self.idle)
         return tasks.popleft()
 
-    def ask(self, key: str, frame: Frame) -> Frame:
-        """Sends a question whose number is under `key` and waits for its answer."""
+    def ask(self, failure: str, key: str, frame: Frame) -> Frame:
+        """Sends a question whose number is under `key` and waits for its answer.
+
+        Raises TritonModelException, which begins with `failure`, where the answer is an error.
+        """
         number = next(self.numbers)
         reply = self.replies[number] = Reply()
         frame[key] = number
@@ -88,6 +91,12 @@ class Session:
             self.channel.wait(reply)
         finally:
             self.replies.pop(number, None)
+        error = reply.frame.get("error")
+        if error is not None:
+            raise TritonModelException(
+                f"{failure}: Failed to process the request for model '{self.instance_name}', message: "
+                f"{error.get('message', '')}"
+            )
         return reply.frame
 
     def _dispatch(self, frame: Frame) -> None:

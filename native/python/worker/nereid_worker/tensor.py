@@ -35,7 +35,9 @@ class Tensor:
             raise TypeError(f"Tensor: name must be a str, got {type(name).__name__}")
         if name == "":
             raise TritonModelException("Tensor name cannot be an empty string.")
-        array = numpy_array if isinstance(numpy_array, np.ndarray) else np.asarray(numpy_array)
+        if not isinstance(numpy_array, np.ndarray):
+            raise TypeError(f"Tensor: expected a numpy.ndarray, got {type(numpy_array).__name__}")
+        array = numpy_array
         self._datatype = name_of(array.dtype)
         if not array.flags.c_contiguous:
             array = np.ascontiguousarray(array)
