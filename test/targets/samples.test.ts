@@ -78,6 +78,36 @@ describe('pictures of digits', () => {
   })
 })
 
+describe('a forest of XGBoost', () => {
+  const fixture = (file: string) =>
+    JSON.parse(readFileSync(join(ROOT, 'test/fixtures/models', file), 'utf8'))
+
+  test('tells benign from malignant as XGBoost does, whatever was not measured', async () => {
+    const { rows, malignant } = fixture('tumour.json') as { rows: number[][]; malignant: number[] }
+    const values = Float32Array.from(rows.flat(), (value) => value ?? Number.NaN)
+    const tensor = { name: 'input__0', datatype: 'FP32', shape: [rows.length, 30] }
+    const head = JSON.stringify({
+      inputs: [{ ...tensor, parameters: { binary_data_size: values.byteLength } }],
+    })
+    const answer = await fetch(`${server.url}/v2/models/tumour/infer`, {
+      method: 'POST',
+      body: new Blob([head, values]),
+      headers: { 'inference-header-content-length': String(head.length) },
+    })
+    const { outputs } = (await answer.json()) as { outputs: { data: number[] }[] }
+    const found = outputs[0]?.data.filter((_, i) => i % 2 === 1) ?? []
+    expect(found).toHaveLength(malignant.length)
+    found.forEach((value, i) => {
+      expect(value).toBeCloseTo(malignant[i] as number, 5)
+    })
+  })
+
+  test('names the more likely one', async () => {
+    const body = await infer(server, 'tumour', fixture('tumour-request.json'))
+    expect(output(body, 'output__0')).toMatch(/^0\.\d+:1:malignant$/)
+  })
+})
+
 describe('sound in chunks', () => {
   const SECOND = 16_000
   /** Half a second of a tone, or of silence. */
