@@ -19,10 +19,7 @@ const MAX_BYTES = 1024 * 1024
  */
 export function s3CredentialsFor(root: string, file: string): S3Credentials | undefined {
   const byPrefix = member(parse(file), 's3')
-  let best: string | undefined
-  for (const prefix of Object.keys(byPrefix)) {
-    if (root.startsWith(prefix) && prefix.length >= (best?.length ?? 0)) best = prefix
-  }
+  const best = longestPrefix(root, byPrefix)
   if (best === undefined) return undefined
   const found = member(byPrefix, best)
   const text = (name: string): string => {
@@ -36,6 +33,26 @@ export function s3CredentialsFor(root: string, file: string): S3Credentials | un
     region: text('region'),
     profile: text('profile'),
   }
+}
+
+/** The path of Google's credentials for `root`, from the `gs` map of the same file; '' where it has none, or there is no file. */
+export function gcsFileFor(root: string, file: string): string {
+  if (file === '') return ''
+  const byPrefix = member(parse(file), 'gs')
+  const best = longestPrefix(root, byPrefix)
+  const path = best === undefined ? undefined : byPrefix[best]
+  return typeof path === 'string' ? path : ''
+}
+
+function longestPrefix(
+  root: string,
+  byPrefix: Readonly<Record<string, unknown>>,
+): string | undefined {
+  let best: string | undefined
+  for (const prefix of Object.keys(byPrefix)) {
+    if (root.startsWith(prefix) && prefix.length >= (best?.length ?? 0)) best = prefix
+  }
+  return best
 }
 
 function parse(file: string): Readonly<Record<string, unknown>> {

@@ -4,7 +4,7 @@ import { diskStore } from './disk.ts'
 import type { LocalCopies, RemoteFiles } from './remote-types.ts'
 
 export interface OpenStoresOptions {
-  /** Folders, `s3://…` and `https://…`. */
+  /** Folders, `s3://…`, `gs://…` and `https://…`. */
   readonly roots: readonly string[]
   /** Where copies of remote models are kept; '' = below `home`. */
   readonly cacheFolder: string
@@ -91,6 +91,10 @@ async function remoteFiles(
       const { s3Files } = await import('./s3.ts')
       return s3Files({ root, env, log })
     }
+    case 'gs': {
+      const { gcsFiles } = await import('./gcs.ts')
+      return gcsFiles({ root, env, log })
+    }
     case 'http':
     case 'https': {
       const { manifestFiles } = await import('./manifest.ts')
@@ -99,7 +103,7 @@ async function remoteFiles(
     default:
       throw new ServerError(
         'UNSUPPORTED',
-        `model repository '${root}' has a scheme that this server does not know, it knows: s3, https, http`,
+        `model repository '${root}' has a scheme that this server does not know, it knows: s3, gs, https, http`,
       )
   }
 }

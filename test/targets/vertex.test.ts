@@ -1,8 +1,14 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { buildServer, start, stopAll } from './child.ts'
+import { NO_GCS, testGcs } from '../helpers/gcs-server.ts'
+import { buildServer, ROOT, start, stopAll } from './child.ts'
 import { targetRepository } from './repository.ts'
 import { targetSuite } from './suite.ts'
 
+if (NO_GCS !== undefined)
+  console.log(`skipped: Vertex AI's models on Google Cloud Storage: ${NO_GCS}`)
 const TYPE = 'application/vnd.vertex-ai-triton.binary+json;json-header-size='
 const repository = targetRepository()
 const env = {
@@ -72,3 +78,34 @@ test('a start without its routes or its model is one clear line', async () => {
   const { AIP_PREDICT_ROUTE: _, ...without } = env
   expect((await start(FLAGS, without).ended).log).toContain('API_PREDICT_ROUTE is not defined')
 })
+
+test.skipIf(NO_GCS !== undefined)(
+  'models come from where AIP_STORAGE_URI says, which is Google Cloud Storage',
+  async () => {
+    const gcs = await testGcs()
+    const cache = mkdtempSync(join(tmpdir(), 'nereid-vertex-'))
+    try {
+      for (const file of ['config.pbtxt', 'labels.txt', '1/model.onnx']) {
+        await gcs.put(`artifacts/digits/${file}`, readFileSync(join(ROOT, 'models/digits', file)))
+      }
+      const server = start(FLAGS, {
+        ...env,
+        ...gcs.env,
+        AIP_STORAGE_URI: `gs://${gcs.bucket}/artifacts`,
+        NEREID_REPOSITORY_CACHE_DIRECTORY: cache,
+      })
+      const [, address] = await server.line(/Started Vertex AI HTTPService at (127\.0\.0\.1:\d+)"/)
+      const answer = await fetch(`http://${address}${env.AIP_PREDICT_ROUTE}`, {
+        method: 'POST',
+        body: readFileSync(join(ROOT, 'test/fixtures/digits/7.json')),
+      })
+      expect([answer.status, await answer.json()]).toEqual([
+        200,
+        expect.objectContaining({ model_name: 'digits' }),
+      ])
+    } finally {
+      await gcs.stop()
+      rmSync(cache, { recursive: true, force: true })
+    }
+  },
+)

@@ -13,7 +13,7 @@ export const REMOTE_GROUP: FlagGroup = {
       name: 'repository-cache-directory',
       type: 'string',
       effect: 'served',
-      help: 'Where models of s3:// and https:// repositories are copied to; kept over restarts. Default: nereid/models in $XDG_CACHE_HOME or ~/.cache, or nereid in $TRITON_AWS_MOUNT_DIRECTORY.',
+      help: 'Where models of s3://, gs:// and https:// repositories are copied to; kept over restarts. Default: nereid/models in $XDG_CACHE_HOME or ~/.cache, or nereid in $TRITON_AWS_MOUNT_DIRECTORY.',
     },
     {
       name: 'repository-cache-size',
