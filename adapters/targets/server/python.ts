@@ -26,7 +26,11 @@ export function pythonBackends(
   gpus: readonly number[],
 ): PythonBackends {
   let metrics: CustomMetrics | null = null
-  const settings = backendConfig.get('python') ?? new Map<string, string>()
+  // Large libraries take long to be read.
+  const settings = new Map([
+    ['stub-timeout-seconds', '120'],
+    ...(backendConfig.get('python') ?? new Map<string, string>()),
+  ])
   const open = async (more: Partial<PythonBackendOptions>): Promise<Backend> => {
     const { pythonBackend } = await import('../../backends/python/python-backend.ts')
     const { CustomMetrics } = await import('../../backends/python/custom-metrics.ts')
