@@ -21,6 +21,8 @@ const SOURCES = [
   'core',
   'adapters',
   'native',
+  'test/contract',
+  'infra/authors.ts',
   'infra/build.ts',
   'infra/bundle.ts',
   'infra/manifest.ts',

@@ -3,6 +3,7 @@ import { chmodSync, cpSync, readdirSync, readFileSync, statSync, writeFileSync }
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { type BuildOptions, build as esbuild, type Plugin } from 'esbuild'
+import { type AuthorFiles, writeAuthorFiles } from './authors.ts'
 
 /** What a target's `build.ts` says. */
 export interface TargetBuild {
@@ -11,6 +12,8 @@ export interface TargetBuild {
   readonly bundles: readonly Bundle[]
   /** Output name → file or folder that goes there as it is, relative to the target. */
   readonly copies?: Readonly<Record<string, string>>
+  /** Beside the server, and no part of its budget. */
+  readonly authors?: AuthorFiles
   /** Budget: bytes of all scripts together, without source maps. */
   readonly maxBytes: number
   /** Models of `models/` that go into the folder of that name, with a manifest: a repository for plain web servers. */
@@ -115,6 +118,8 @@ export async function bundleTarget(options: {
       `${options.to}: ${bytes} bytes are over the budget of ${options.build.maxBytes}`,
     )
   }
+  const { authors } = options.build
+  if (authors !== undefined) await writeAuthorFiles({ ...options, files: authors })
   if (options.build.models !== undefined) addModels(options, options.build.models)
   const { maxBytes } = options.build
   return { files, bytes, gzip, maxBytes, folderBytes: bytesBelow(options.to) }

@@ -40,6 +40,11 @@ export const build = {
     'python/worker': '../../../native/python/worker',
     'python/runtimes': '../../../native/python/runtimes',
   },
+  authors: {
+    folder: 'authors',
+    modules: { 'backend-contract': 'test/contract/for-authors.ts' },
+    declarations: ['adapters/backends/plugin/types.ts'],
+  },
   /** Bytes of all scripts together, without source maps. */
   maxBytes: 1_600_000,
 } as const
