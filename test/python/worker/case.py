@@ -6,9 +6,10 @@ import os
 import tempfile
 import textwrap
 import unittest
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Sequence
 
 import numpy as np
+
 from server_double import Frame, ServerDouble
 
 CONFIG = {
@@ -46,7 +47,7 @@ class WorkerCase(unittest.TestCase):
         return server
 
     def started(
-        self, source: str, config: Optional[Dict[str, Any]] = None, **fields: Any
+        self, source: str, config: dict[str, Any] | None = None, **fields: Any
     ) -> ServerDouble:
         """A worker whose model has been initialized."""
         path = self.write(source)
@@ -65,13 +66,13 @@ class WorkerCase(unittest.TestCase):
         )
 
     def answer(
-        self, server: ServerDouble, inputs: Optional[Dict[str, np.ndarray]] = None, **fields: Any
+        self, server: ServerDouble, inputs: dict[str, np.ndarray] | None = None, **fields: Any
     ) -> Frame:
         """Runs one request; the `ran` that comes of it."""
         server.run(1, [inputs or {"IN": FOUR}], **fields)
         return server.expect("ran")
 
-    def outputs(self, server: ServerDouble, wires: Sequence[Any]) -> Dict[str, np.ndarray]:
+    def outputs(self, server: ServerDouble, wires: Sequence[Any]) -> dict[str, np.ndarray]:
         """Tensors of a frame by name."""
         return {wire[0]: server.tensor(wire) for wire in wires}
 

@@ -9,7 +9,7 @@ import socket
 import struct
 import subprocess
 import sys
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Sequence
 
 import numpy as np
 
@@ -43,10 +43,18 @@ class ServerDouble:
         self.sent = mmap.mmap(self.sent_fd, size)
         self.next = 0
         self.buffer = b""
-        self.freed: List[int] = []
-        self.frames: List[Frame] = []
+        self.freed: list[int] = []
+        self.frames: list[Frame] = []
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _LAUNCH, str(theirs.fileno()), str(self.sent_fd), str(self.got_fd), MAIN],
+            [
+                sys.executable,
+                "-c",
+                _LAUNCH,
+                str(theirs.fileno()),
+                str(self.sent_fd),
+                str(self.got_fd),
+                MAIN,
+            ],
             stdin=subprocess.DEVNULL,
             pass_fds=(theirs.fileno(), self.sent_fd, self.got_fd),
         )
@@ -85,13 +93,15 @@ class ServerDouble:
         data, self.buffer = self.buffer[:count], self.buffer[count:]
         return data
 
-    def put(self, tensors: Sequence[Tuple[str, np.ndarray]]) -> Tuple[int, List[Any]]:
+    def put(self, tensors: Sequence[tuple[str, np.ndarray]]) -> tuple[int, list[Any]]:
         """Writes tensors into a new block: its offset and the tensors as frames tell them."""
         block = self.next
         wires = []
         for name, array in tensors:
             if array.dtype == object:
-                data = b"".join(struct.pack("<I", len(element)) + element for element in array.ravel())
+                data = b"".join(
+                    struct.pack("<I", len(element)) + element for element in array.ravel()
+                )
                 datatype = "BYTES"
             else:
                 data, datatype = array.tobytes(), NAMES[array.dtype]
@@ -100,7 +110,7 @@ class ServerDouble:
             self.next += (len(data) + 63) & ~63
         return block, wires
 
-    def tensor(self, wire: List[Any]) -> np.ndarray:
+    def tensor(self, wire: list[Any]) -> np.ndarray:
         """A tensor of the worker, copied."""
         _, datatype, shape, at, length = wire
         data = os.pread(self.got_fd, length, at)
@@ -113,10 +123,18 @@ class ServerDouble:
             return np.array(elements, dtype=object).reshape(shape)
         return np.frombuffer(data, DTYPES[datatype]).reshape(shape)
 
-    def open(self, path: str, config: Optional[Dict[str, Any]] = None, **fields: Any) -> Frame:
+    def open(self, path: str, config: dict[str, Any] | None = None, **fields: Any) -> Frame:
         config = config or {"name": "m", "input": [], "output": []}
         self.config = config
-        self.send({"kind": "open", "path": path, "config": json.dumps(config), "args": {"model_name": "m"}, **fields})
+        self.send(
+            {
+                "kind": "open",
+                "path": path,
+                "config": json.dumps(config),
+                "args": {"model_name": "m"},
+                **fields,
+            }
+        )
         return self.receive()
 
     def start(self, **args: str) -> Frame:
@@ -137,12 +155,20 @@ class ServerDouble:
         )
         return self.receive()
 
-    def run(self, run: int, requests: Sequence[Dict[str, np.ndarray]], decoupled: bool = False, **fields: Any) -> None:
+    def run(
+        self,
+        run: int,
+        requests: Sequence[dict[str, np.ndarray]],
+        decoupled: bool = False,
+        **fields: Any,
+    ) -> None:
         wires = []
         block = self.next
         for inputs in requests:
             wires.append({"inputs": self.put(list(inputs.items()))[1], **fields})
-        self.send({"kind": "run", "run": run, "decoupled": decoupled, "requests": wires, "block": block})
+        self.send(
+            {"kind": "run", "run": run, "decoupled": decoupled, "requests": wires, "block": block}
+        )
 
     def close(self) -> int:
         """Ends the worker by `finish` and gives its exit status."""

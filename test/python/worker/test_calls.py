@@ -4,6 +4,7 @@ import json
 import unittest
 
 import numpy as np
+
 from case import FOUR, WorkerCase
 
 CALL = """
@@ -237,7 +238,10 @@ except pb_utils.TritonModelException as error:
                 {"kind": "control", "action": "load", "model": "third", "config": ""},
             ],
         )  # fmt: skip
-        self.assertEqual(self.text(server), "True Failed to load model: Failed to process the request for model 'm_0_0', message: no such model")
+        self.assertEqual(
+            self.text(server),
+            "True Failed to load model: Failed to process the request for model 'm_0_0', message: no such model",
+        )
 
     def test_log_lines_say_where_they_come_from(self):
         server = self.model(

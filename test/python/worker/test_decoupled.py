@@ -2,7 +2,6 @@
 
 import unittest
 
-import numpy as np
 from case import FOUR, WorkerCase
 from server_double import PATIENCE_SECONDS
 
@@ -86,9 +85,7 @@ class Decoupled(WorkerCase):
     def test_a_request_that_the_model_forgets_is_ended(self):
         server = self.execute("return None")
         server.run(1, [{"IN": FOUR}], decoupled=True)
-        self.assertEqual(
-            server.receive(), {"kind": "sent", "run": 1, "index": 0, "final": True}
-        )
+        self.assertEqual(server.receive(), {"kind": "sent", "run": 1, "index": 0, "final": True})
         self.assertEqual(server.receive()["kind"], "ran")
 
     def test_a_request_that_runs_again_is_told_so(self):
@@ -100,7 +97,8 @@ class Decoupled(WorkerCase):
         )
         server.run(1, [{"IN": FOUR}], decoupled=True)
         self.assertEqual(
-            [(f["final"], f.get("again")) for f in self.sent(server, 2)], [(False, None), (True, True)]
+            [(f["final"], f.get("again")) for f in self.sent(server, 2)],
+            [(False, None), (True, True)],
         )
         self.assertEqual(server.expect("ran")["answers"], [])
 
@@ -182,9 +180,7 @@ class Decoupled(WorkerCase):
         server.run(1, [{"IN": FOUR}], decoupled=True)
         self.sent(server, 3)
         server.send({"kind": "cancel", "run": 1, "index": 0})
-        self.assertEqual(
-            server.receive(), {"kind": "sent", "run": 1, "index": 0, "final": True}
-        )
+        self.assertEqual(server.receive(), {"kind": "sent", "run": 1, "index": 0, "final": True})
         self.assertEqual(server.receive()["kind"], "ran")
 
     def test_coroutines_of_several_runs_go_on_at_the_same_time(self):
@@ -207,7 +203,8 @@ class Decoupled(WorkerCase):
         server.run(2, [{"IN": FOUR}], decoupled=True)
         frames = [server.receive() for _ in range(3)]
         self.assertEqual(
-            sorted((frame["kind"], frame["run"]) for frame in frames), [("ran", 2), ("sent", 1), ("sent", 2)]
+            sorted((frame["kind"], frame["run"]) for frame in frames),
+            [("ran", 2), ("sent", 1), ("sent", 2)],
         )
 
     def test_a_coroutine_of_a_model_that_is_not_decoupled_returns_responses(self):
@@ -222,7 +219,9 @@ class Decoupled(WorkerCase):
                     return [pb_utils.InferenceResponse([pb_utils.Tensor("OUT", np.ones(2))])]
             """
         )
-        self.assertEqual(server.tensor(self.answer(server)["answers"][0]["outputs"][0]).tolist(), [1, 1])
+        self.assertEqual(
+            server.tensor(self.answer(server)["answers"][0]["outputs"][0]).tolist(), [1, 1]
+        )
         error = self.answer(server, id="bad")["error"]["message"]
         self.assertIn("KeyError: 'no'\n\nAt:\n  " + self.folder + "/model.py(", error)
 

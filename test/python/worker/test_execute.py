@@ -3,6 +3,7 @@
 import unittest
 
 import numpy as np
+
 from case import CONFIG, FOUR, WorkerCase
 from server_double import DTYPES
 
@@ -18,7 +19,9 @@ class Execute(WorkerCase):
     def test_every_datatype_comes_back_as_it_was_sent(self):
         server = self.execute(IDENTITY)
         arrays = [
-            np.array([[0, 1, 1], [1, 0, 1]], dtype=code) for name, code in DTYPES.items() if name != "BF16"
+            np.array([[0, 1, 1], [1, 0, 1]], dtype=code)
+            for name, code in DTYPES.items()
+            if name != "BF16"
         ]
         arrays.append(np.array([b"", b"\xff\x00", "ü".encode() * 1000], dtype=object))
         arrays.append(np.zeros((0, 3), np.float32))
@@ -102,7 +105,9 @@ class Execute(WorkerCase):
         )
         ran = self.answer(server, {"IN": np.array([1 << 20], np.float32)})
         self.assertIn("would exceed the limit of 4194304 bytes", ran["error"]["message"])
-        self.assertIn("outputs", self.answer(server, {"IN": np.array([3], np.float32)})["answers"][0])
+        self.assertIn(
+            "outputs", self.answer(server, {"IN": np.array([3], np.float32)})["answers"][0]
+        )
 
     def test_only_outputs_that_were_asked_for_are_sent(self):
         server = self.execute(
@@ -177,7 +182,9 @@ class Execute(WorkerCase):
         )
 
     def test_an_exception_is_told_with_the_frames_of_the_model_and_frees_its_inputs(self):
-        server = self.execute("raise ValueError('bad ' + str(requests[0].inputs()[0].as_numpy().sum()))")
+        server = self.execute(
+            "raise ValueError('bad ' + str(requests[0].inputs()[0].as_numpy().sum()))"
+        )
         error = self.answer(server)["error"]
         path = self.folder + "/model.py"
         self.assertEqual(
@@ -231,7 +238,15 @@ class Execute(WorkerCase):
         )
         block, (wire,) = server.put([("IN", np.array([1, 2, 65535], np.uint16))])
         wire[1] = "BF16"
-        server.send({"kind": "run", "run": 1, "decoupled": False, "requests": [{"inputs": [wire]}], "block": block})
+        server.send(
+            {
+                "kind": "run",
+                "run": 1,
+                "decoupled": False,
+                "requests": [{"inputs": [wire]}],
+                "block": block,
+            }
+        )
         ran = server.expect("ran")
         (out,) = ran["answers"][0]["outputs"]
         self.assertEqual((out[1], server.tensor(out).tolist()), ("BF16", [1, 2, 65535]))

@@ -6,6 +6,7 @@ import signal
 import unittest
 
 import numpy as np
+
 from case import CONFIG, FOUR, WorkerCase
 
 PLAIN = """
@@ -21,13 +22,15 @@ class Life(WorkerCase):
         return server, server.open(self.write(source), {**CONFIG}, **fields)
 
     def test_opening_tells_the_versions_and_whether_the_model_has_is_ready(self):
-        server, opened = self.opened(PLAIN + "    def is_ready(self):\n        return True\n")
-        self.assertEqual((opened["kind"], opened["config"], opened["ready"]), ("opened", None, True))
+        _server, opened = self.opened(PLAIN + "    def is_ready(self):\n        return True\n")
+        self.assertEqual(
+            (opened["kind"], opened["config"], opened["ready"]), ("opened", None, True)
+        )
         self.assertRegex(opened["python"], r"^3\.\d+\.\d+$")
         self.assertEqual(opened["numpy"], np.__version__)
 
     def test_auto_completion_gives_the_completed_configuration(self):
-        server, opened = self.opened(
+        _server, opened = self.opened(
             PLAIN
             + """
     @staticmethod
@@ -57,7 +60,9 @@ class Life(WorkerCase):
         }
         for body, message in bodies.items():
             with self.subTest(body):
-                source = f"    @staticmethod\n    def auto_complete_config(config):\n        {body}\n"
+                source = (
+                    f"    @staticmethod\n    def auto_complete_config(config):\n        {body}\n"
+                )
                 server, failed = self.opened(PLAIN + source, complete=True)
                 self.assertEqual(failed["kind"], "failed")
                 self.assertTrue(failed["error"]["message"].startswith(message), failed)
@@ -85,7 +90,9 @@ class Life(WorkerCase):
     def test_a_file_that_is_not_there_is_named(self):
         server = self.double()
         failed = server.open("/nowhere/1/model.py")
-        self.assertEqual(failed["error"]["message"], "Python model file not found in '/nowhere/1/model.py'")
+        self.assertEqual(
+            failed["error"]["message"], "Python model file not found in '/nowhere/1/model.py'"
+        )
 
     def test_an_exception_in_initialize_is_the_reason_of_the_failure(self):
         server, _ = self.opened(
@@ -129,13 +136,17 @@ class Life(WorkerCase):
         self.assertEqual(server.start()["kind"], "started")
 
     def test_finish_runs_finalize_and_ends_the_process(self):
-        server = self.started(PLAIN + "    def finalize(self):\n        pb_utils.Logger.log_info('bye')\n")
+        server = self.started(
+            PLAIN + "    def finalize(self):\n        pb_utils.Logger.log_info('bye')\n"
+        )
         self.assertEqual(server.close(), 0)
         self.assertEqual([frame["message"] for frame in server.frames], ["bye"])
 
     def test_sigterm_ends_an_idle_worker_after_finalize_and_sigint_does_not(self):
         path = os.path.join(os.path.dirname(self.write(PLAIN)), "finalized")
-        server = self.started(PLAIN + f"    def finalize(self):\n        open({path!r}, 'w').close()\n")
+        server = self.started(
+            PLAIN + f"    def finalize(self):\n        open({path!r}, 'w').close()\n"
+        )
         server.process.send_signal(signal.SIGINT)
         self.assertIn("answers", self.answer(server))
         server.process.send_signal(signal.SIGTERM)

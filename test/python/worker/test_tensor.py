@@ -29,14 +29,28 @@ class Tensors(unittest.TestCase):
             pb_utils.Tensor("L", [1.5])
 
     def test_what_cannot_be_a_tensor_is_refused(self):
-        for array in [np.zeros(1, np.complex64), np.array(["text"]), np.zeros(1, ">f4"), np.zeros(1, "M8[s]")]:
-            with self.assertRaisesRegex(pb_utils.TritonModelException, "NumPy dtype is not supported"):
+        for array in [
+            np.zeros(1, np.complex64),
+            np.array(["text"]),
+            np.zeros(1, ">f4"),
+            np.zeros(1, "M8[s]"),
+        ]:
+            with self.assertRaisesRegex(
+                pb_utils.TritonModelException, "NumPy dtype is not supported"
+            ):
                 pb_utils.Tensor("T", array)
         with self.assertRaisesRegex(pb_utils.TritonModelException, "cannot be an empty string"):
             pb_utils.Tensor("", np.zeros(1))
 
     def test_datatypes_are_converted_as_triton_does(self):
-        pairs = [(1, np.bool_), (2, np.uint8), (9, np.int64), (10, np.float16), (12, np.float64), (13, np.object_)]
+        pairs = [
+            (1, np.bool_),
+            (2, np.uint8),
+            (9, np.int64),
+            (10, np.float16),
+            (12, np.float64),
+            (13, np.object_),
+        ]
         for number, dtype in pairs:
             self.assertIs(pb_utils.triton_to_numpy_type(number), dtype)
             self.assertEqual(pb_utils.numpy_to_triton_type(dtype), number)
@@ -60,9 +74,13 @@ class Tensors(unittest.TestCase):
 
     def test_responses_and_requests_refuse_what_does_not_belong_into_them(self):
         error = pb_utils.TritonModelException
-        with self.assertRaisesRegex(error, "Output tensor for inference response should not be empty."):
+        with self.assertRaisesRegex(
+            error, "Output tensor for inference response should not be empty."
+        ):
             pb_utils.InferenceResponse([None])
-        with self.assertRaisesRegex(error, "values to have type bool/int/str, found type <class 'float'>"):
+        with self.assertRaisesRegex(
+            error, "values to have type bool/int/str, found type <class 'float'>"
+        ):
             pb_utils.InferenceResponse(parameters={"a": 1.5})
         with self.assertRaisesRegex(error, "keys to have type str, found type <class 'int'>"):
             pb_utils.InferenceResponse(parameters={1: 1})
@@ -70,7 +88,9 @@ class Tensors(unittest.TestCase):
             pb_utils.InferenceRequest(
                 inputs=[], requested_output_names=[], model_name="m", correlation_id=1.5
             )
-        with self.assertRaisesRegex(error, "Requested output name for request with id 'i' and model name 'm'"):
+        with self.assertRaisesRegex(
+            error, "Requested output name for request with id 'i' and model name 'm'"
+        ):
             pb_utils.InferenceRequest("i", inputs=[], requested_output_names=[""], model_name="m")
         with self.assertRaisesRegex(error, "works only in a model that a server runs"):
             pb_utils.is_model_ready("m")
@@ -117,7 +137,9 @@ class Tensors(unittest.TestCase):
     def test_empty_and_scalar_tensors_go_through_dlpack(self):
         for array in [np.zeros((0, 4), np.float32), np.array(5, np.int64)]:
             again = pb_utils.Tensor.from_dlpack("T", pb_utils.Tensor("S", array))
-            self.assertEqual((again.shape(), again.as_numpy().tolist()), (list(array.shape), array.tolist()))
+            self.assertEqual(
+                (again.shape(), again.as_numpy().tolist()), (list(array.shape), array.tolist())
+            )
 
     def test_what_dlpack_cannot_carry_is_refused(self):
         error = pb_utils.TritonModelException
@@ -150,7 +172,9 @@ class Tensors(unittest.TestCase):
 
 class Completion(unittest.TestCase):
     def config(self, **fields):
-        text = __import__("json").dumps({"name": "m", "max_batch_size": 4, "input": [], "output": [], **fields})
+        text = __import__("json").dumps(
+            {"name": "m", "max_batch_size": 4, "input": [], "output": [], **fields}
+        )
         return pb_utils.ModelConfig(text)
 
     def test_contradictions_are_told_as_triton_does(self):

@@ -108,7 +108,9 @@ class AsyncCall(Call):
 
 
 class ResponseIterator:
-    """The responses of a decoupled model, as they come; may be iterated again once all have come."""
+    """The responses of a decoupled model, as they come; may be iterated again once all have
+    come.
+    """
 
     def __init__(self, call: Call) -> None:
         self._call = call

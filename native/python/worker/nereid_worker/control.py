@@ -16,7 +16,8 @@ def load_model(model_name: str, config: str = "", files: dict[str, bytes] | None
     """
     if files is not None and not isinstance(files, dict):
         raise TritonModelException(
-            f"failed to load model '{model_name}', files should be a dictionary of file paths and file contents"
+            f"failed to load model '{model_name}', files should be a dictionary of file paths and "
+            f"file contents"
         )
     frame: dict[str, Any] = {
         "kind": "control",

@@ -89,7 +89,9 @@ def bfloat16() -> np.dtype | None:
 
 
 def name_of(dtype: np.dtype) -> str:
-    """The datatype on the wire of a numpy type; raises TritonModelException for one that has none."""
+    """The datatype on the wire of a numpy type; raises TritonModelException for one that has
+    none.
+    """
     name = NAME_BY_CHARACTER.get(dtype.char)
     if name is not None and dtype.isnative:
         return name

@@ -123,7 +123,8 @@ def tensor_from(name: str, source: Any) -> Tensor:
         return _tensor_of_capsule(name, source)
     if not hasattr(source, "__dlpack__") or not hasattr(source, "__dlpack_device__"):
         raise TritonModelException(
-            "Provided tensor is not supported. Tensor must be a DLPack capsule         or have `__dlpack__` and "
+            "Provided tensor is not supported. Tensor must be a DLPack capsule         or have "
+            "`__dlpack__` and "
             "`__dlpack_device__` attributes"
         )
     device = int(source.__dlpack_device__()[0])
@@ -138,7 +139,8 @@ def tensor_from(name: str, source: Any) -> Tensor:
 def _check_device(device: int) -> None:
     if device == CUDA:
         raise TritonModelException(
-            "DLPack capsule passed pointer to memory allocated on GPU device,           when GPU is not available"
+            "DLPack capsule passed pointer to memory allocated on GPU device,           when GPU "
+            "is not available"
         )
     if device not in (CPU, CUDA_HOST):
         raise TritonModelException(f"DLDevice type {device} is not support by Python backend.")
@@ -176,7 +178,8 @@ def _check_contiguous(shape: list[int], strides: list[int]) -> None:
     for dimension, stride in zip(reversed(shape), reversed(strides)):
         if dimension != 1 and stride != expected:
             raise TritonModelException(
-                "DLPack tensor is not contiguous. Only contiguous DLPack tensors that are stored in C-Order are "
+                "DLPack tensor is not contiguous. Only contiguous DLPack tensors that are stored "
+                "in C-Order are "
                 "supported."
             )
         expected *= dimension

@@ -8,6 +8,8 @@ import sys
 from types import FrameType, TracebackType
 from typing import Any
 
+# An endless recursion is told by its innermost frames.
+MOST_FRAMES = 100
 WORKER_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
@@ -81,12 +83,14 @@ def describe(exception: BaseException) -> str:
     frames = _frames(exception.__traceback__)
     if isinstance(exception, TritonModelException) and not frames:
         return str(exception)
+    failure = ""
     try:
         message = str(exception) or "<EMPTY MESSAGE>"
-    except Exception:  # a model's own `__str__` may raise
+    except Exception as error:  # a model's own `__str__` may raise
         message = "<MESSAGE UNAVAILABLE DUE TO ANOTHER EXCEPTION>"
+        failure = f"\nMESSAGE UNAVAILABLE DUE TO EXCEPTION: {type(error).__name__}: {error.args}"
     trace = f"\n\nAt:\n{frames}" if frames else ""
-    return f"{type(exception).__name__}: {message}{trace}"
+    return f"{type(exception).__name__}: {message}{trace}{failure}"
 
 
 def _frames(traceback: TracebackType | None) -> str:
@@ -95,12 +99,15 @@ def _frames(traceback: TracebackType | None) -> str:
     while traceback.tb_next is not None:
         traceback = traceback.tb_next
     frame: FrameType | None = traceback.tb_frame
-    lines = []
+    lines: list[str] = []
     # The entry's name is what the command line said, whatever folder that is relative to.
     entry = getattr(sys.modules["__main__"], "__file__", None)
     while frame is not None:
         code = frame.f_code
         if not code.co_filename.startswith(WORKER_FOLDER) and code.co_filename != entry:
+            if len(lines) == MOST_FRAMES:
+                lines.append("  ...\n")
+                break
             lines.append(f"  {code.co_filename}({frame.f_lineno}): {code.co_name}\n")
         frame = frame.f_back
     return "".join(lines)

@@ -58,7 +58,8 @@ class Flight:
         if not self.decoupled:
             if response is not None and self.sent > 0:
                 raise TritonModelException(
-                    "Unable to send response. Non-decoupled model cannot send more than one response."
+                    "Unable to send response. Non-decoupled model cannot send more than one "
+                    "response."
                 )
             if (
                 response is None
@@ -66,7 +67,8 @@ class Flight:
                 and self.sent == 0
             ):
                 raise TritonModelException(
-                    "Unable to send response. Non-decoupled model cannot send complete final before "
+                    "Unable to send response. Non-decoupled model cannot send complete final "
+                    "before "
                     "sending a response."
                 )
         if self.closed:

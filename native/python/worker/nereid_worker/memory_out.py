@@ -126,7 +126,8 @@ class OutgoingMemory:
             growth = (size + SEGMENT_MULTIPLE - 1) & -SEGMENT_MULTIPLE
         if self._size + growth > self._limit:
             raise TritonModelException(
-                f"Failed to increase the shared memory pool: {size} bytes more than the {self._size} bytes in use "
+                f"Failed to increase the shared memory pool: {size} bytes more than the "
+                f"{self._size} bytes in use "
                 f"would exceed the limit of {self._limit} bytes"
             )
         start = self._size

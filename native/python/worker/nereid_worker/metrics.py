@@ -23,7 +23,8 @@ GAUGE = MetricKind.GAUGE
 HISTOGRAM = MetricKind.HISTOGRAM
 
 _DELETED = (
-    "Invalid metric operation as the corresponding 'MetricFamily' has been deleted. The 'MetricFamily' object should "
+    "Invalid metric operation as the corresponding 'MetricFamily' has been deleted. The "
+    "'MetricFamily' object should "
     "be deleted AFTER its corresponding 'Metric' objects have been deleted."
 )
 
@@ -42,7 +43,8 @@ class Metric:
             if not isinstance(value, str):
                 raise TritonModelException(
                     "Error when creating Metric: Failed to process the request for model "
-                    f"'{current().instance_name}', message: attempt to access JSON non-string as string"
+                    f"'{current().instance_name}', message: attempt to access JSON non-string as "
+                    f"string"
                 )
         self._session = current()
         self._number = next(self._session.numbers)
@@ -82,6 +84,8 @@ class Metric:
 
     def _change(self, failure: str, action: str, value: float) -> None:
         self._check(failure)
+        if isinstance(value, (str, bytes)):
+            raise TypeError(f"Metric: expected a number, got {type(value).__name__}")
         number = float(value)
         if not math.isfinite(number):
             raise TritonModelException(f"{failure}: the value must be finite, got {number}")

@@ -29,7 +29,8 @@ class ModelConfig:
         stated = config.get("max_batch_size", 0)
         if stated > max_batch_size:
             raise ValueError(
-                f"configuration specified max_batch_size {stated}, but in auto-complete-config function for model "
+                f"configuration specified max_batch_size {stated}, but in auto-complete-config "
+                f"function for model "
                 f"'{config['name']}' specified max_batch_size {max_batch_size}"
             )
         config["max_batch_size"] = max_batch_size
@@ -42,8 +43,10 @@ class ModelConfig:
         for scheduler in ("sequence_batching", "ensemble_scheduling"):
             if scheduler in config:
                 raise ValueError(
-                    f"Configuration specified scheduling_choice as '{scheduler}', but auto-complete-config function "
-                    f"for model '{config['name']}' tries to set scheduling_choice as 'dynamic_batching'"
+                    f"Configuration specified scheduling_choice as '{scheduler}', but "
+                    f"auto-complete-config function "
+                    f"for model '{config['name']}' tries to set scheduling_choice as "
+                    f"'dynamic_batching'"
                 )
         config.setdefault("dynamic_batching", {})
 
@@ -63,7 +66,8 @@ class ModelConfig:
         for key in transaction_policy_dict:
             if key != "decoupled":
                 raise ValueError(
-                    f"model transaction property in auto-complete-config function for model '{config['name']}' "
+                    f"model transaction property in auto-complete-config function for model "
+                    f"'{config['name']}' "
                     "contains property other than 'decoupled'."
                 )
         policy = config.setdefault("model_transaction_policy", {})
@@ -72,7 +76,8 @@ class ModelConfig:
         decoupled = transaction_policy_dict["decoupled"]
         if "decoupled" in policy and policy["decoupled"] != decoupled:
             raise ValueError(
-                f"trying to change decoupled property in auto-complete-config for model '{config['name']}', which is "
+                f"trying to change decoupled property in auto-complete-config for model "
+                f"'{config['name']}', which is "
                 f"already set to '{policy['decoupled']}'."
             )
         policy["decoupled"] = decoupled
@@ -84,7 +89,8 @@ class ModelConfig:
             if key not in properties:
                 listed = "', '".join(properties[:-1])
                 raise ValueError(
-                    f"{direction} '{tensor['name']}' {where} contains property other than '{listed}' and "
+                    f"{direction} '{tensor['name']}' {where} contains property other than "
+                    f"'{listed}' and "
                     f"'{properties[-1]}'."
                 )
         for key in ("name", "data_type", "dims"):
@@ -104,7 +110,8 @@ def _merge(model: str, direction: str, stated: dict[str, Any], tensor: dict[str,
     data_type = stated.get("data_type", "TYPE_INVALID")
     if data_type not in ("TYPE_INVALID", tensor["data_type"]):
         raise ValueError(
-            f"unable to load model '{model}', configuration expects datatype {data_type} for {direction} '{name}', "
+            f"unable to load model '{model}', configuration expects datatype {data_type} for "
+            f"{direction} '{name}', "
             f"model provides {tensor['data_type']}"
         )
     for key in ("dims", "optional"):
@@ -116,7 +123,8 @@ def _merge(model: str, direction: str, stated: dict[str, Any], tensor: dict[str,
         )
         if contradicted:
             raise ValueError(
-                f"model '{model}', tensor '{name}': the model expects {key} {tensor[key]} but the model configuration "
+                f"model '{model}', tensor '{name}': the model expects {key} {tensor[key]} but the "
+                f"model configuration "
                 f"specifies {key} {current}"
             )
     stated["data_type"] = tensor["data_type"]

@@ -22,11 +22,9 @@ def write_tensors(
     total = 0
     for tensor in tensors:
         total += (tensor.byte_size() + 63) & ~63
-    wires: list[Wire] = []
     if total == 0:
-        for tensor in tensors:
-            wires.append([tensor._name, tensor._datatype, tensor.shape(), 0, 0])
-        return None, wires
+        return None, [[tensor._name, tensor._datatype, tensor.shape(), 0, 0] for tensor in tensors]
+    wires: list[Wire] = []
     block, start, segment = memory.allocate(total)
     at = block
     for tensor in tensors:

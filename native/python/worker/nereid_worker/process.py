@@ -136,7 +136,8 @@ class Worker:
         result = complete(ModelConfig(config))
         if not isinstance(result, ModelConfig):
             raise TritonModelException(
-                f"auto_complete_config function in model '{name}' must return a valid pb.ModelConfig object."
+                f"auto_complete_config function in model '{name}' must return a valid "
+                f"pb.ModelConfig object."
             )
         return json.dumps(result.as_dict())
 

@@ -14,7 +14,9 @@ PATIENCE_SECONDS = 0.05
 
 
 class Readiness:
-    """Answers `ready` frames, each on a thread of its own: neither requests nor `is_ready` wait for each other."""
+    """Answers `ready` frames, each on a thread of its own: neither requests nor `is_ready` wait for
+    each other.
+    """
 
     def __init__(self, channel: Channel, is_ready: Callable[[], bool]) -> None:
         self._channel = channel

@@ -179,13 +179,16 @@ class InferenceRequest:
         if self._sender is None:
             if self._flight is None or self._session is None:
                 raise TritonModelException(
-                    "Unable to send response. Response sender has no reference to the decoupled state of the model."
+                    "Unable to send response. Response sender has no reference to the decoupled "
+                    "state of the model."
                 )
             self._sender = InferenceResponseSender(self._session, self._flight)
         return self._sender
 
     def set_release_flags(self, flags: int) -> None:
-        """TRITONSERVER_REQUEST_RELEASE_RESCHEDULE makes the request run again after this execution."""
+        """TRITONSERVER_REQUEST_RELEASE_RESCHEDULE makes the request run again after this
+        execution.
+        """
         self._release = int(flags)
 
     def exec(self, decoupled: bool = False) -> Any:

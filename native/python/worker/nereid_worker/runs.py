@@ -128,7 +128,8 @@ class Runs:
     def _check(self, requests: list[InferenceRequest], responses: Any, decoupled: bool) -> None:
         if decoupled:
             raise TritonModelException(
-                f"Python model '{self._session.instance_name}' is using the decoupled mode and the execute function "
+                f"Python model '{self._session.instance_name}' is using the decoupled mode and the "
+                f"execute function "
                 "must return None."
             )
         if not isinstance(responses, list):
@@ -137,20 +138,24 @@ class Runs:
             )
         if len(responses) != len(requests):
             raise TritonModelException(
-                "Number of InferenceResponse objects do not match the number of InferenceRequest objects. "
-                f"InferenceRequest(s) size is:{len(requests)}, and InferenceResponse(s) size is:{len(responses)}\n"
+                "Number of InferenceResponse objects do not match the number of InferenceRequest "
+                "objects. "
+                f"InferenceRequest(s) size is:{len(requests)}, and InferenceResponse(s) size "
+                f"is:{len(responses)}\n"
             )
         for request, response in zip(requests, responses):
             if response is None:
                 continue
             if request._release == TRITONSERVER_REQUEST_RELEASE_RESCHEDULE:
                 raise TritonModelException(
-                    "Expected a None object in the execute function return list for reschduled request, found type "
+                    "Expected a None object in the execute function return list for reschduled "
+                    "request, found type "
                     f"'{type(response)}'."
                 )
             if not isinstance(response, InferenceResponse):
                 raise TritonModelException(
-                    "Expected an 'InferenceResponse' object in the execute function return list, found type "
+                    "Expected an 'InferenceResponse' object in the execute function return list, "
+                    "found type "
                     f"'{type(response)}'."
                 )
             flight = request._flight

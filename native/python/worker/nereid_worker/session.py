@@ -94,7 +94,8 @@ class Session:
         error = reply.frame.get("error")
         if error is not None:
             raise TritonModelException(
-                f"{failure}: Failed to process the request for model '{self.instance_name}', message: "
+                f"{failure}: Failed to process the request for model '{self.instance_name}', "
+                f"message: "
                 f"{error.get('message', '')}"
             )
         return reply.frame

@@ -144,7 +144,12 @@ class Tensor:
     def encoded(self) -> bytes:
         """The wire form of BYTES, made once."""
         if self._encoded is None:
-            self._encoded = encode_elements(self._data())
+            if self._array is None:
+                # Nobody has looked at it: it goes on as it came.
+                offset, length = self._where
+                self._encoded = self._base[offset : offset + length].tobytes() if length else b""
+            else:
+                self._encoded = encode_elements(self._array)
         return self._encoded
 
     def _data(self) -> np.ndarray:

@@ -17,6 +17,8 @@ class InferenceTrace:
         self._index = index
 
     def get_context(self) -> str | None:
-        """The trace's context as JSON text (`traceparent`), None where the request is not traced."""
+        """The trace's context as JSON text (`traceparent`), None where the request is not
+        traced.
+        """
         parent = None if self._wire is None else self._wire.get("traceparent")
         return json.dumps({"traceparent": parent}) if parent else None
