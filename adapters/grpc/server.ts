@@ -57,6 +57,8 @@ export interface GrpcOptions {
   /** Bytes of a message, also after decompression. Default {@link DEFAULT_MAX_MESSAGE_BYTES}. */
   readonly maxMessageBytes?: number
   /** Of infer responses. Default `none`. */
+  /** Whether each call gets a line in the log now (`--log-verbose`). Default: none does. */
+  readonly verbose?: () => boolean
   readonly compression?: CompressionLevel
   readonly http2?: Partial<Http2Limits>
   readonly keepalive?: Partial<KeepaliveOptions>
@@ -87,6 +89,8 @@ export async function startGrpc(options: GrpcOptions): Promise<GrpcServer> {
   const service: Service = {
     access: options.access,
     log,
+    verbose: options.verbose,
+    opened: 0,
     deadlines,
     onDemand: options.server.onDemand,
     tracer: options.tracer,
@@ -158,9 +162,22 @@ function openCall(
   const known = head.memo as CallHead | null | undefined
   const callHead = known ?? readCallHead(head, stream.peer, heads)
   head.memo = callHead
+  if (service.verbose?.() === true) tellCall(service, callHead)
   const call = makeCall(service, stream, callHead)
   if (!hasBody) call.data(NOTHING, true)
   return call
+}
+
+/** As Triton does of the first step of a call. */
+function tellCall(service: Service, { route }: CallHead): void {
+  if (route === null) return
+  const name =
+    route.kind === 'infer'
+      ? 'ModelInferHandler'
+      : route.kind === 'stream-infer'
+        ? 'ModelStreamInferHandler'
+        : route.method.path.slice(route.method.path.lastIndexOf('/') + 1)
+  service.log.verbose(1, `Process for ${name}, rpc_ok=1, ${service.opened++} step START`)
 }
 
 function newInferCall(service: Service, stream: ServerStream, head: CallHead): InferCall {

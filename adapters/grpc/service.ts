@@ -11,6 +11,10 @@ import type { Responses } from './responses.ts'
 export interface Service {
   readonly access: Access | undefined
   readonly log: Log
+  /** Absent = calls are not told of. */
+  readonly verbose: (() => boolean) | undefined
+  /** Calls that were told of. */
+  opened: number
   readonly deadlines: Deadlines
   /** Absent = what is there is loaded. */
   readonly onDemand: OnDemand | undefined

@@ -6,6 +6,7 @@ import { createHttpServer, type HttpTls } from './http-server.ts'
 import { type InferRouteOptions, inferRoute, refusalOf } from './infer-route.ts'
 import { lazyListener } from './lazy-listener.ts'
 import { listenOptions } from './listen.ts'
+import { requestLine } from './request-line.ts'
 import { Sockets } from './sockets.ts'
 
 /** Limits and waits of the HTTP listener, milliseconds; every one has a flag. */
@@ -48,6 +49,8 @@ export interface HttpOptions extends InferRouteOptions {
   readonly tls?: HttpTls | undefined
   /** Names that `Host` may have (`--allowed-hosts`); empty = any. */
   readonly allowedHosts?: readonly string[]
+  /** Whether each request gets a line in the log now (`--log-verbose`), as Triton's. Default: none does. */
+  readonly verbose?: () => boolean
 }
 
 export interface HttpListener {
@@ -79,6 +82,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpListener> {
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     if (sockets.draining || sockets.sparing) response.shouldKeepAlive = false
     sockets.of(request.socket).message = request
+    if (options.verbose?.() === true) options.log.verbose(1, requestLine(request))
     if (isAllowedHost !== undefined && !isAllowedHost(request.headers.host)) {
       refuseHost(response)
       return

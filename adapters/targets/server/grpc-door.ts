@@ -34,6 +34,7 @@ export async function startGrpcDoor(setup: {
     server,
     clock,
     log,
+    verbose: () => log.enabled('verbose'),
     limits,
     address,
     port,

@@ -51,6 +51,7 @@ export async function startHttpDoor(setup: HttpDoorOptions): Promise<HttpListene
     ...rest,
     app: createApp({ ...shared, ...rest, front: host?.front }),
     cors: rest.corsOrigins.length > 0,
+    verbose: () => log.enabled('verbose'),
     address: host?.address ?? http.address,
     port: host?.port ?? http.port,
     reusePort: host === undefined && http.reusePort,
