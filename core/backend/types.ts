@@ -22,6 +22,8 @@ export interface ModelIo {
 /** Another model of the server, as one that calls it has it. */
 export interface PeerModel {
   readonly ready: boolean
+  /** Absent = it is not known before the model is there. */
+  readonly config?: ModelConfig
   /** To be called before {@link submit}. Throws ServerError with Triton's text. */
   check(request: InferRequest): void
   submit(request: InferRequest): void
@@ -104,6 +106,8 @@ export interface BatchResult {
    * one that runs again is not looked at. Not for models with implicit state.
    */
   readonly answers?: readonly (InferResponse | ServerError)[]
+  /** Outputs that `answers` lack stay out, and they have the shapes that the model gave them, as with Triton's Python backend. */
+  readonly asGiven?: boolean
   readonly release?: () => void
 }
 

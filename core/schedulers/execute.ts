@@ -3,6 +3,7 @@ import { messageOf, ServerError } from '../errors.ts'
 import type { InferRequest, InferResponse, RequestTrace } from '../infer.ts'
 import type { Clock, Log } from '../platform.ts'
 import { addComputeTimes, type ModelStats, type RequestTimes } from '../stats.ts'
+import { fitResponse } from './fit-response.ts'
 import type { OrderedAnswers } from './ordered-answers.ts'
 import type { OutputPlan } from './output-plan.ts'
 import { cancelled } from './refusal.ts'
@@ -122,7 +123,7 @@ export function createRunner(options: RunnerOptions): Runner {
   }
   const succeed = (result: BatchResult, endNs: number): void => {
     if (result.answers !== undefined) {
-      separate(result.answers, result.again ?? [], endNs)
+      separate(result.answers, result, endNs)
       return
     }
     const { requests, size } = batch
@@ -147,14 +148,16 @@ export function createRunner(options: RunnerOptions): Runner {
   /** Each request gets an answer of its own. */
   const separate = (
     answers: readonly (InferResponse | ServerError)[],
-    again: readonly InferRequest[],
+    { again = [], asGiven = false }: BatchResult,
     endNs: number,
   ): void => {
+    const passOn = asGiven && plan.scatters === null && plan.trims === null
     const uncounted: InferRequest[] = [...again]
     const fitting = batch.requests.map((request, i): InferResponse | ServerError => {
       const given = answers[i] ?? new ServerError('INTERNAL', 'the model gave no answer')
       try {
         if (!(given instanceof ServerError)) {
+          if (passOn) return fitResponse(request, given, plan)
           const fit = wholeResult(request, request.batchSize, given, plan)
           return given.parameters === undefined ? fit : { ...fit, parameters: given.parameters }
         }

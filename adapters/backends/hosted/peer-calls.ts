@@ -1,4 +1,4 @@
-import type { Peers } from '../../../core/backend/types.ts'
+import type { PeerModel, Peers } from '../../../core/backend/types.ts'
 import { ServerError } from '../../../core/errors.ts'
 import {
   InferRequest,
@@ -18,6 +18,8 @@ export interface PeerCall {
   readonly options: InferRequestOptions
   /** The request of the caller that it is made for; undefined = none. */
   readonly caller: InferRequest | undefined
+  /** Throws where the model cannot be called so. */
+  readonly check?: (peer: PeerModel) => void
   /** The call has its last answer, and its inputs are read no more. */
   readonly settled?: () => void
 }
@@ -43,6 +45,8 @@ export interface PeerCallsOptions {
     answer: InferResponse | ServerError | null,
     final: boolean,
   ) => void
+  /** What the caller is told of a request that its model does not take. Default: the error as it is. */
+  readonly refused?: (call: PeerCall, error: ServerError) => ServerError
   readonly controlled: (call: number, result: boolean | ServerError) => void
 }
 
@@ -56,8 +60,9 @@ export class PeerCalls {
     this.#options = options
   }
 
-  infer({ call, model, version, options, caller, settled }: PeerCall): void {
-    const { peers, clock } = this.#options
+  infer(asked: PeerCall): void {
+    const { call, model, version, options, caller, settled } = asked
+    const { peers, clock, refused } = this.#options
     const sink = new PeerSink((answer, final) => {
       if (final) {
         this.#open.delete(call)
@@ -77,10 +82,12 @@ export class PeerCalls {
       // One turn from here: the model stays what it is until it has the request.
       const peer = peers.find(model, version)
       request.startNs = clock.now()
+      asked.check?.(peer)
       peer.check(request)
       peer.submit(request)
     } catch (error) {
-      request.respond(ServerError.from(error))
+      const reason = ServerError.from(error)
+      request.respond(refused === undefined ? reason : refused(asked, reason))
     }
   }
 

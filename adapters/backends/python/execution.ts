@@ -40,6 +40,8 @@ export class Execution {
   /** By request: credits that wait until its client takes answers again. */
   readonly #owed: number[] = []
   #open: number
+  /** `execute` did. */
+  #returned = false
   #ended = false
 
   constructor(options: ExecutionOptions) {
@@ -75,7 +77,7 @@ export class Execution {
 
   /** `execute` returned. Throws for a message that cannot be read. */
   ran(message: Message, memory: ReceivedMemory): void {
-    if (this.#ended) throw new Error('a batch ended twice')
+    if (this.#returned || this.#ended) throw new Error('a batch ended twice')
     if (message.error !== undefined && message.error !== null) {
       this.end(readError(message.error))
       return
@@ -85,6 +87,7 @@ export class Execution {
       this.#finish(again === undefined ? NOTHING : { outputs: [], again })
       return
     }
+    this.#returned = true
     const answers = readAnswers(message.answers, message, memory)
     if (answers.length !== this.#requests.length) throw new Error('it answers other requests')
     for (let i = 0; i < answers.length; i++) {
@@ -153,20 +156,12 @@ export class Execution {
 
   /** Ends the batch of a model that is not decoupled once all is there. */
   #endWhenAnswered(): void {
-    if (this.#open > 0 || this.#ended) return
-    const [first] = this.#answers
+    if (!this.#returned || this.#open > 0 || this.#ended) return
     const again = this.#again()
-    if (this.#requests.length === 1 && again === undefined) {
-      const only = first as InferResponse | ServerError
-      if (only instanceof ServerError || only.parameters === undefined) {
-        this.#finish(only)
-        return
-      }
-    }
     const answers = this.#answers.map((answer) =>
       typeof answer === 'object' && answer !== null ? answer : AGAIN,
     )
-    this.#finish({ outputs: [], answers, ...(again === undefined ? {} : { again }) })
+    this.#finish({ outputs: [], answers, asGiven: true, ...(again === undefined ? {} : { again }) })
   }
 
   #again(): readonly InferRequest[] | undefined {

@@ -16,6 +16,7 @@ export interface Message {
   readonly model?: unknown
   readonly version?: unknown
   readonly request?: unknown
+  readonly decoupled?: unknown
   readonly action?: unknown
   readonly config?: unknown
   readonly files?: unknown

@@ -1,3 +1,4 @@
+import type { PeerModel } from '../../../core/backend/types.ts'
 import { ServerError } from '../../../core/errors.ts'
 import type { InferRequest, InferResponse } from '../../../core/infer.ts'
 import type { PeerCall, PeerControl } from '../hosted/peer-calls.ts'
@@ -25,8 +26,28 @@ export function readCall(
     version: typeof version === 'string' ? version : '',
     options: options((list) => received.tensors(list)),
     caller: callerOf(run, index),
+    ...(message.decoupled === true ? {} : { check: answersOnce }),
     settled: () => received.release?.(),
   }
+}
+
+/** With Triton's text for a model that answers as often as it likes. */
+function answersOnce({ config }: PeerModel): void {
+  if (config?.model_transaction_policy?.decoupled !== true) return
+  const { name = '' } = config
+  throw new ServerError(
+    'UNSUPPORTED',
+    `Model ${name} is using the decoupled. The current BLS request call doesn't support models using the decoupled transaction policy. Please use 'decoupled=True' argument to the 'exec' or 'async_exec' calls for decoupled models.'`,
+  )
+}
+
+/** Triton's text for a request that its model does not take. */
+export function refusedCall({ model }: PeerCall, error: ServerError): ServerError {
+  const absent = error.code === 'NOT_FOUND' || error.code === 'UNAVAILABLE'
+  const reason = absent
+    ? `Failed for execute the inference request. Model '${model}' is not ready.`
+    : error.message
+  return new ServerError('INTERNAL', `Model ${model} - Error when running inference: ${reason}`)
 }
 
 /** What a model wants done to another, or to know of it. Throws for what is nothing of that. */
@@ -54,8 +75,10 @@ export function sendAnswer(
 ): void {
   const head = `{"kind":"answer","call":${call},"final":${final}`
   if (answer === null) worker.post(`${head}}`)
-  else if (answer instanceof ServerError) worker.post(`${head},"error":${errorJson(answer)}}`)
-  else {
+  else if (answer instanceof ServerError) {
+    // Triton does not pass codes on.
+    worker.post(`${head},"error":${errorJson(new ServerError('INTERNAL', answer.message))}}`)
+  } else {
     let text: string
     try {
       const writer = new TensorWriter(worker.sent, blockBytes(answer.outputs))

@@ -6,7 +6,7 @@ import { PeerCalls } from '../hosted/peer-calls.ts'
 import { readError } from './answers.ts'
 import type { CustomMetrics } from './custom-metrics.ts'
 import type { Message } from './messages.ts'
-import { readCall, readControl, sendAnswer, sendControlled } from './peer-messages.ts'
+import { readCall, readControl, refusedCall, sendAnswer, sendControlled } from './peer-messages.ts'
 import { writeLog } from './worker-log.ts'
 import { WorkerMetrics } from './worker-metrics.ts'
 import type { WorkerProcess, WorkerUser } from './worker-process.ts'
@@ -48,6 +48,7 @@ export class WorkerServices implements WorkerUser {
       peers: model.peers,
       clock,
       answer: (call, answer, final) => sendAnswer(worker, call, answer, final),
+      refused: refusedCall,
       controlled: (call, result) => sendControlled(worker, call, result),
     })
     worker.attach(this)
