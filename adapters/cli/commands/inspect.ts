@@ -1,6 +1,7 @@
 import { basename } from 'node:path'
 import type { BackendFinder } from '../../../core/backend/finder.ts'
 import type { Backend, ModelIo, ModelSource } from '../../../core/backend/types.ts'
+import { MESSAGES } from '../../../core/config/fields.ts'
 import { FRAMEWORKS, inferBackend } from '../../../core/config/infer-backend.ts'
 import type { ModelConfig } from '../../../core/config/types.ts'
 import { isEnsemble } from '../../../core/ensemble/load-ensemble.ts'
@@ -99,12 +100,25 @@ async function modelSource(options: InspectOptions): Promise<Found> {
   }
 }
 
-/** A file that is in no repository yet: without what follows from the folder and the name that it has. */
+/**
+ * Without fields that say nothing, as models that build their config leave many; of a file that is in no repository yet, also
+ * without what follows from the folder and the name that it has.
+ */
 function asWritten(config: ModelConfig, { kind }: InspectTarget): ModelConfig {
-  if (kind === 'model') return config
-  const { name: _name, default_model_filename: file, ...rest } = config
+  const said = Object.fromEntries(
+    Object.entries(config).filter(([field, value]) => !saysNothing(field, value)),
+  ) as ModelConfig
+  if (kind === 'model') return said
+  const { name: _name, default_model_filename: file, ...rest } = said
   const usual = FRAMEWORKS.some((known) => known.backend === rest.backend && known.file === file)
   return usual || file === undefined ? rest : { ...rest, default_model_filename: file }
+}
+
+/** An empty message says that it is there, an empty text, list or map says nothing. */
+function saysNothing(field: string, value: unknown): boolean {
+  if (value === '' || (Array.isArray(value) && value.length === 0)) return true
+  const map = MESSAGES['ModelConfig']?.find(({ name }) => name === field)?.label === 'map'
+  return map && Object.keys(value as object).length === 0
 }
 
 function problemOf(finish: Parameters<typeof finishConfig>[0]): string {

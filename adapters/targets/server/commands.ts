@@ -5,6 +5,8 @@ import { withBackends } from './command-context.ts'
 
 /** A command line that asks for what there is not. */
 const MISUSE = 2
+/** As long as a timer can be. */
+const LONG_MS = 0x7fff_ffff
 
 /** Runs `nereid inspect` and the like. Resolves with the exit status; what went wrong is printed. */
 export async function runCommand(
@@ -12,6 +14,8 @@ export async function runCommand(
   argv: readonly string[],
   output: CommandOutput,
 ): Promise<number> {
+  // Workers do not keep a process alive by themselves: in a server, its ports do.
+  const alive = setInterval(() => {}, LONG_MS)
   try {
     if (name === 'inspect') return await inspect(argv, output)
     if (name === 'check') {
@@ -22,6 +26,8 @@ export async function runCommand(
   } catch (error) {
     output.err(`nereid ${name}: ${messageOf(error)}\n`)
     return error instanceof MisuseError ? MISUSE : 1
+  } finally {
+    clearInterval(alive)
   }
 }
 
