@@ -7,7 +7,8 @@ import json
 import os
 import pickle
 import zipfile
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable
 
 import torch
 import triton_python_backend_utils as pb_utils
@@ -17,11 +18,11 @@ from nereid_runtimes.files import model_path
 from nereid_runtimes.options import parameter, setting
 from torch_names import Script, Tree
 
-Tensors = Dict[str, Any]
+Tensors = dict[str, Any]
 FILES = ("model.pt", "model.pt2")
 
 
-def model_kind(config: Mapping[str, Any]) -> Tuple[str, str]:
+def model_kind(config: Mapping[str, Any]) -> tuple[str, str]:
     """Of which kind the model's file is, and its path: `module`, `package`, `program` or `script`."""
     own = os.path.join(pb_utils.get_model_dir(), "model.py")
     if os.path.exists(own):
@@ -40,7 +41,7 @@ def model_kind(config: Mapping[str, Any]) -> Tuple[str, str]:
     raise _unknown(path)
 
 
-def load_model(config: Mapping[str, Any], device: Optional[torch.device], name: str) -> Callable[[Tensors], Tensors]:
+def load_model(config: Mapping[str, Any], device: torch.device | None, name: str) -> Callable[[Tensors], Tensors]:
     """The model, on `device` (None = where it was saved)."""
     kind, path = model_kind(config)
     try:
@@ -57,7 +58,7 @@ def load_model(config: Mapping[str, Any], device: Optional[torch.device], name: 
         raise pb_utils.TritonModelException(f"failed to load model '{name}': {error}") from error
 
 
-def _package(path: str, config: Mapping[str, Any], device: Optional[torch.device]) -> Tree:
+def _package(path: str, config: Mapping[str, Any], device: torch.device | None) -> Tree:
     index = -1 if device is None or device.type == "cpu" else device.index
     compiled = torch._inductor.aoti_load_package(path, device_index=index)
     given, made = compiled.loader.get_call_spec()
@@ -65,7 +66,7 @@ def _package(path: str, config: Mapping[str, Any], device: Optional[torch.device
     return Tree(compiled, load(given), load(made), config)
 
 
-def _program(path: str, config: Mapping[str, Any], device: Optional[torch.device]) -> Tree:
+def _program(path: str, config: Mapping[str, Any], device: torch.device | None) -> Tree:
     program = read_program(path)
     if device is not None and device.type != "cpu":
         program = torch.export.passes.move_to_device_pass(program, device)
@@ -94,7 +95,7 @@ def _pickled(path: str) -> Exception:
     )
 
 
-def program_io(path: str) -> Tuple[List[Io], List[Io], bool]:
+def program_io(path: str) -> tuple[list[Io], list[Io], bool]:
     """What a `torch.export` program takes and makes, and whether the first dimension of all of it is free."""
     program = read_program(path)
     values = {node.name: node.meta.get("val") for node in program.graph.nodes}
@@ -124,7 +125,7 @@ def _io(name: str, value: torch.Tensor, batches: bool) -> Io:
 class PythonModule:
     """The class of a `model.py`, with the weights of the file beside it; inputs and outputs in the configuration's order."""
 
-    def __init__(self, path: str, config: Mapping[str, Any], device: Optional[torch.device]) -> None:
+    def __init__(self, path: str, config: Mapping[str, Any], device: torch.device | None) -> None:
         spec = importlib.util.spec_from_file_location("nereid_pytorch_model", path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
@@ -139,7 +140,9 @@ class PythonModule:
         self._model = model if options is None else torch.compile(model, **json.loads(options))
         self._inputs = [io["name"] for io in config["input"]]
         self._outputs = [io["name"] for io in config["output"]]
-        self.description = f"{type(model).__name__} with {os.path.basename(weights) if weights else 'no file of weights'}"
+        self.description = (
+            f"{type(model).__name__} with {os.path.basename(weights) if weights else 'no file of weights'}"
+        )
 
     def __call__(self, tensors: Tensors) -> Tensors:
         made = self._model(*[tensors[name] for name in self._inputs])
@@ -163,10 +166,12 @@ def _outermost(classes: Sequence[Any], path: str) -> Any:
             if found.__name__ == wanted:
                 return found
     names = ", ".join(found.__name__ for found in classes)
-    raise pb_utils.TritonModelException(f"'{path}' has several subclasses of torch.nn.Module ({names}): name one of them Model")
+    raise pb_utils.TritonModelException(
+        f"'{path}' has several subclasses of torch.nn.Module ({names}): name one of them Model"
+    )
 
 
-def _weights(path: str, config: Mapping[str, Any]) -> Optional[str]:
+def _weights(path: str, config: Mapping[str, Any]) -> str | None:
     folder = os.path.dirname(path)
     for name in (config.get("default_model_filename") or "", "model.pt", "model.pth"):
         if name.endswith((".pt", ".pth")) and os.path.exists(os.path.join(folder, name)):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, Dict, List, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable
 
 import triton_python_backend_utils as pb_utils
 from torch.utils import _pytree as pytree
 
-Tensors = Dict[str, Any]
+Tensors = dict[str, Any]
 INDEXED = re.compile(r"^.*?__(\d+)$")
 
 
@@ -31,7 +32,7 @@ class Script:
         if self._dict:
             made = self._module(tensors)
         else:
-            arguments: List[Any] = [None] * len(tensors)
+            arguments: list[Any] = [None] * len(tensors)
             for name, tensor in tensors.items():
                 arguments[self._inputs[name]] = tensor
             made = self._module(*arguments)
@@ -73,14 +74,14 @@ class Tree:
         self._outputs = _resolve(_names(config, "output"), known, len(results), "output")
 
     def __call__(self, tensors: Tensors) -> Tensors:
-        flat: List[Any] = [None] * self._count
+        flat: list[Any] = [None] * self._count
         for name, tensor in tensors.items():
             flat[self._inputs[name]] = tensor
         args, kwargs = pytree.tree_unflatten(flat, self._given)
         return _pick(self._outputs, pytree.tree_leaves(self._call(*args, **kwargs)))
 
 
-def indices(names: Sequence[str], arguments: Sequence[str]) -> Dict[str, int]:
+def indices(names: Sequence[str], arguments: Sequence[str]) -> dict[str, int]:
     """Where each of `names` stands: all are arguments, or all end in `__<index>`, or they stand in the order given."""
     if arguments and all(name in arguments for name in names):
         return {name: arguments.index(name) for name in names}
@@ -90,7 +91,7 @@ def indices(names: Sequence[str], arguments: Sequence[str]) -> Dict[str, int]:
     return {name: int(end.group(1)) for name, end in zip(names, ends) if end}
 
 
-def _resolve(names: Sequence[str], known: Sequence[Dict[str, int]], count: int, what: str) -> Dict[str, int]:
+def _resolve(names: Sequence[str], known: Sequence[dict[str, int]], count: int, what: str) -> dict[str, int]:
     for places in known:
         if all(name in places for name in names):
             return {name: places[name] for name in names}
@@ -104,10 +105,10 @@ def _resolve(names: Sequence[str], known: Sequence[Dict[str, int]], count: int, 
     return places
 
 
-def _paths(spec: Any, named: Callable[[Any], Dict[str, Any]]) -> List[str]:
+def _paths(spec: Any, named: Callable[[Any], dict[str, Any]]) -> list[str]:
     """The name of each leaf, in the order of the leaves: `ARGS[2][key]`."""
     tree = pytree.tree_unflatten(list(range(spec.num_leaves)), spec)
-    names: Dict[int, str] = {}
+    names: dict[int, str] = {}
     for root, branch in named(tree).items():
         for keys, leaf in pytree.tree_flatten_with_path(branch)[0]:
             names[leaf] = root + "".join(f"[{getattr(key, 'key', getattr(key, 'idx', key))}]" for key in keys)
@@ -131,9 +132,9 @@ def _check(arguments: Sequence[Any], kinds: Sequence[str], count: int, model: st
         )
 
 
-def _names(config: Mapping[str, Any], section: str) -> List[str]:
+def _names(config: Mapping[str, Any], section: str) -> list[str]:
     return [io["name"] for io in config.get(section) or []]
 
 
-def _pick(places: Dict[str, int], outputs: Sequence[Any]) -> Tensors:
+def _pick(places: dict[str, int], outputs: Sequence[Any]) -> Tensors:
     return {name: outputs[at] for name, at in places.items() if at < len(outputs)}

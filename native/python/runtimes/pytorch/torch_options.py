@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Optional
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 import triton_python_backend_utils as pb_utils
@@ -32,7 +33,7 @@ def apply_options(config: Mapping[str, Any]) -> None:
         torch.set_num_interop_threads(between)
 
 
-def device_of(kind: str, ordinal: str) -> Optional[torch.device]:
+def device_of(kind: str, ordinal: str) -> torch.device | None:
     """The device that inputs go to; None where the model itself knows (`KIND_MODEL`)."""
     kind = kind.replace("KIND_", "")
     if kind == "MODEL":
@@ -47,7 +48,7 @@ def device_of(kind: str, ordinal: str) -> Optional[torch.device]:
     return torch.device(f"cuda:{ordinal}")
 
 
-def _threads(config: Mapping[str, Any], *names: str) -> Optional[int]:
+def _threads(config: Mapping[str, Any], *names: str) -> int | None:
     for name in names:
         count = number(config, name)
         if count is not None and count > 0:

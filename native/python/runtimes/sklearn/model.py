@@ -22,7 +22,7 @@ from nereid_runtimes.completion import Io, complete
 from nereid_runtimes.datatypes import as_texts, config_type
 from nereid_runtimes.files import model_path
 from nereid_runtimes.libraries import need
-from nereid_runtimes.options import parameter, setting, words
+from nereid_runtimes.options import setting, words
 
 METHODS = (
     "predict",

@@ -141,7 +141,10 @@ class TritonPythonModel:
     def _check(self, config, model):
         if not self._specs:
             return
-        for section, known in (("input", self._specs), ("output", self._function.structured_outputs)):
+        for section, known in (
+            ("input", self._specs),
+            ("output", self._function.structured_outputs),
+        ):
             for name in names(config, section):
                 if name not in known:
                     raise pb_utils.TritonModelException(

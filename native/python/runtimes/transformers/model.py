@@ -70,7 +70,9 @@ class TritonPythonModel:
     def initialize(self, args):
         config = json.loads(args["model_config"])
         if len(config["input"]) != 1:
-            raise pb_utils.TritonModelException(f"one input of texts is needed, the configuration has {len(config['input'])}")
+            raise pb_utils.TritonModelException(
+                f"one input of texts is needed, the configuration has {len(config['input'])}"
+            )
         self._input = config["input"][0]["name"]
         folder = open_folder(config)
         task = task_of(config, folder)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Dict, Mapping, Optional
+from collections.abc import Mapping
+from typing import Any
 
 import transformers
 import triton_python_backend_utils as pb_utils
@@ -27,14 +28,14 @@ class Folder:
 
     def __init__(self, path: str, trust: bool, pickles: bool) -> None:
         self.path = path
-        self._options: Dict[str, Any] = {"local_files_only": True, "trust_remote_code": trust}
+        self._options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": trust}
         self._pickles = pickles
         try:
             self.config = transformers.AutoConfig.from_pretrained(path, **self._options)
         except Exception as error:
             raise pb_utils.TritonModelException(self.failure(error)) from error
 
-    def usual_task(self) -> Optional[str]:
+    def usual_task(self) -> str | None:
         """What the architecture that config.json names is for."""
         for architecture in getattr(self.config, "architectures", None) or []:
             for end, task in ARCHITECTURES:

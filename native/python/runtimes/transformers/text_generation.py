@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 import transformers
@@ -18,7 +19,7 @@ from text_tasks import TEXT, _give_padding
 DEFAULT_NEW_TOKENS = 64
 MOST_NEW_TOKENS = 4096
 # What a request, or the model's own parameters, may say; `max_tokens` is the name that others have for it.
-OPTIONS: Dict[str, Any] = {
+OPTIONS: dict[str, Any] = {
     "max_new_tokens": int,
     "max_tokens": int,
     "min_new_tokens": int,
@@ -38,10 +39,13 @@ class Generation:
     """
 
     BATCHES = False
-    TASKS = {"text-generation": "AutoModelForCausalLM", "text2text-generation": "AutoModelForSeq2SeqLM"}
+    TASKS = {
+        "text-generation": "AutoModelForCausalLM",
+        "text2text-generation": "AutoModelForSeq2SeqLM",
+    }
 
     @staticmethod
-    def io(name: str, folder: Any, config: Mapping[str, Any]) -> Tuple[Io, List[Io]]:
+    def io(name: str, folder: Any, config: Mapping[str, Any]) -> tuple[Io, list[Io]]:
         return Io(name, TEXT, [-1]), [Io("text_output", TEXT, [-1])]
 
     def __init__(self, task: str, folder: Any, device: str, config: Mapping[str, Any]) -> None:
@@ -57,7 +61,7 @@ class Generation:
         self._most = number(config, "max_new_tokens_limit") or MOST_NEW_TOKENS
         self._pieces = bool((config.get("model_transaction_policy") or {}).get("decoupled"))
 
-    def execute(self, requests: List[Any]) -> Optional[List[Any]]:
+    def execute(self, requests: list[Any]) -> list[Any] | None:
         if self._pieces:
             for request in requests:
                 self._stream(request)
@@ -78,8 +82,10 @@ class Generation:
             texts = as_texts(pb_utils.get_input_tensor_by_name(request, self._input).as_numpy()).reshape(-1)
             if len(texts) != 1:
                 raise ValueError(f"a model that answers piece by piece takes one text at a time, not {len(texts)}")
-            streamer = transformers.TextIteratorStreamer(self._tokenizer, skip_prompt=self._goes_on, skip_special_tokens=True)
-            failures: List[Exception] = []
+            streamer = transformers.TextIteratorStreamer(
+                self._tokenizer, skip_prompt=self._goes_on, skip_special_tokens=True
+            )
+            failures: list[Exception] = []
 
             def write() -> None:
                 try:
@@ -101,7 +107,7 @@ class Generation:
             return
         sender.send(flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
 
-    def _write(self, texts: List[str], request: Any, streamer: Any = None) -> List[str]:
+    def _write(self, texts: list[str], request: Any, streamer: Any = None) -> list[str]:
         options = self._options(request)
         seed = options.pop("seed", None)
         if seed is not None:
@@ -112,15 +118,19 @@ class Generation:
         stop = transformers.StoppingCriteriaList([_Cancelled(request)])
         with torch.inference_mode():
             made = self._model.generate(
-                **tokens, **options, streamer=streamer, stopping_criteria=stop, pad_token_id=self._tokenizer.pad_token_id
+                **tokens,
+                **options,
+                streamer=streamer,
+                stopping_criteria=stop,
+                pad_token_id=self._tokenizer.pad_token_id,
             )
         begin = tokens["input_ids"].shape[1] if self._goes_on else 0
         return list(self._tokenizer.batch_decode(made[:, begin:], skip_special_tokens=True))
 
-    def _options(self, request: Any) -> Dict[str, Any]:
+    def _options(self, request: Any) -> dict[str, Any]:
         asked = dict(self._usual)
         asked.update({key: value for key, value in json.loads(request.parameters() or "{}").items() if key in OPTIONS})
-        options: Dict[str, Any] = {}
+        options: dict[str, Any] = {}
         for key, value in asked.items():
             try:
                 options[key] = OPTIONS[key](value)
@@ -131,13 +141,15 @@ class Generation:
         if not 1 <= options["max_new_tokens"] <= self._most:
             raise ValueError(f"max_new_tokens must be from 1 to {self._most}, not {options['max_new_tokens']}")
         temperature = options.get("temperature")
-        options["do_sample"] = bool(temperature) if temperature is not None else bool({"top_p", "top_k"} & options.keys())
+        options["do_sample"] = (
+            bool(temperature) if temperature is not None else bool({"top_p", "top_k"} & options.keys())
+        )
         if not options["do_sample"]:
             for key in ("temperature", "top_p", "top_k"):
                 options.pop(key, None)
         return options
 
-    def _fit(self, options: Dict[str, Any], length: int) -> None:
+    def _fit(self, options: dict[str, Any], length: int) -> None:
         """Bounds what is written by the places that the model has."""
         places = getattr(self._model.config, "max_position_embeddings", None)
         if not self._goes_on or not places:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from nereid_runtimes.completion import Io
 from nereid_runtimes.datatypes import as_bytes
 from nereid_runtimes.options import flag, number, parameter
 
-Results = Dict[str, Any]
+Results = dict[str, Any]
 TEXT = "TYPE_STRING"
 
 
@@ -22,7 +23,7 @@ class Classification:
     BATCHES = True
 
     @staticmethod
-    def io(name: str, folder: Any, config: Mapping[str, Any]) -> Tuple[Io, List[Io]]:
+    def io(name: str, folder: Any, config: Mapping[str, Any]) -> tuple[Io, list[Io]]:
         best = min(number(config, "top_k") or 1, int(folder.config.num_labels))
         return Io(name, TEXT, [1]), [Io("label", TEXT, [best]), Io("score", "TYPE_FP32", [best])]
 
@@ -41,9 +42,13 @@ class Filling:
     BATCHES = True
 
     @staticmethod
-    def io(name: str, folder: Any, config: Mapping[str, Any]) -> Tuple[Io, List[Io]]:
+    def io(name: str, folder: Any, config: Mapping[str, Any]) -> tuple[Io, list[Io]]:
         best = number(config, "top_k") or 5
-        made = [Io("token", TEXT, [best]), Io("score", "TYPE_FP32", [best]), Io("sequence", TEXT, [best])]
+        made = [
+            Io("token", TEXT, [best]),
+            Io("score", "TYPE_FP32", [best]),
+            Io("sequence", TEXT, [best]),
+        ]
         return Io(name, TEXT, [1]), made
 
     def __init__(self, folder: Any, device: str, config: Mapping[str, Any]) -> None:
@@ -65,7 +70,7 @@ class Entities:
     BATCHES = True
 
     @staticmethod
-    def io(name: str, folder: Any, config: Mapping[str, Any]) -> Tuple[Io, List[Io]]:
+    def io(name: str, folder: Any, config: Mapping[str, Any]) -> tuple[Io, list[Io]]:
         return Io(name, TEXT, [1]), [Io("entities", TEXT, [1])]
 
     def __init__(self, folder: Any, device: str, config: Mapping[str, Any]) -> None:
@@ -83,7 +88,7 @@ class Embedding:
     BATCHES = True
 
     @staticmethod
-    def io(name: str, folder: Any, config: Mapping[str, Any]) -> Tuple[Io, List[Io]]:
+    def io(name: str, folder: Any, config: Mapping[str, Any]) -> tuple[Io, list[Io]]:
         return Io(name, TEXT, [1]), [Io("embedding", "TYPE_FP32", [int(folder.config.hidden_size)])]
 
     def __init__(self, folder: Any, device: str, config: Mapping[str, Any]) -> None:
@@ -103,7 +108,13 @@ class Embedding:
 
     def __call__(self, texts: Sequence[str]) -> Results:
         limit = _length(self._tokenizer, self._model)
-        tokens = self._tokenizer(list(texts), return_tensors="pt", padding=True, truncation=limit is not None, max_length=limit)
+        tokens = self._tokenizer(
+            list(texts),
+            return_tensors="pt",
+            padding=True,
+            truncation=limit is not None,
+            max_length=limit,
+        )
         tokens = tokens.to(self._device)
         with torch.inference_mode():
             hidden = self._model(**tokens).last_hidden_state.float()
@@ -113,7 +124,7 @@ class Embedding:
         return {"embedding": pooled.cpu().numpy()}
 
 
-TASKS: Dict[str, Any] = {
+TASKS: dict[str, Any] = {
     "text-classification": Classification,
     "token-classification": Entities,
     "fill-mask": Filling,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
 from .datatypes import as_bytes
 
-Arrays = Dict[str, Any]
+Arrays = dict[str, Any]
 # From inputs and the names of the wanted outputs to at least these.
-Call = Callable[[Arrays, Set[str]], Mapping[str, Any]]
+Call = Callable[[Arrays, set[str]], Mapping[str, Any]]
 
 
 class Batcher:
@@ -20,7 +21,7 @@ class Batcher:
     Where a joined call fails, each request runs alone, so that a bad one does not fail the others.
     """
 
-    def __init__(self, config: Dict[str, Any], call: Call, failure: str) -> None:
+    def __init__(self, config: dict[str, Any], call: Call, failure: str) -> None:
         """`failure`: what the texts of errors begin with."""
         self._call = call
         self._failure = failure
@@ -29,7 +30,7 @@ class Batcher:
         self._raw = {io["name"] for io in config["input"] if io["data_type"] == "TYPE_BF16"}
         self._outputs = {io["name"]: _Output(io, self._batches) for io in config["output"]}
 
-    def execute(self, requests: Sequence[Any]) -> List[Any]:
+    def execute(self, requests: Sequence[Any]) -> list[Any]:
         """One response for each request."""
         inputs = [self._arrays(request) for request in requests]
         wanted = [self._wanted(request) for request in requests]
@@ -55,7 +56,7 @@ class Batcher:
             arrays[name] = tensor if name in self._raw else tensor.as_numpy()
         return arrays
 
-    def _alone(self, inputs: Arrays, wanted: Set[str]) -> Any:
+    def _alone(self, inputs: Arrays, wanted: set[str]) -> Any:
         try:
             rows = next(iter(inputs.values())).shape[0] if self._batches else None
             return self._response(self._run(inputs, wanted, rows))
@@ -63,7 +64,7 @@ class Batcher:
             text = str(error) or type(error).__name__
             return pb_utils.InferenceResponse(error=pb_utils.TritonError(f"{self._failure}: {text}"))
 
-    def _run(self, inputs: Arrays, wanted: Set[str], rows: Optional[int]) -> Arrays:
+    def _run(self, inputs: Arrays, wanted: set[str], rows: int | None) -> Arrays:
         made = self._call(inputs, wanted)
         outputs = {name: self._outputs[name].fit(made[name]) for name in wanted}
         for name, array in outputs.items():
@@ -74,7 +75,7 @@ class Batcher:
                 )
         return outputs
 
-    def _wanted(self, request: Any) -> Set[str]:
+    def _wanted(self, request: Any) -> set[str]:
         return {name for name in request.requested_output_names() if name in self._outputs}
 
     def _response(self, arrays: Arrays) -> Any:
@@ -115,7 +116,6 @@ def _joinable(inputs: Sequence[Arrays]) -> bool:
     if not all(isinstance(array, np.ndarray) and array.ndim > 0 for array in first.values()):
         return False
     return all(
-        one.keys() == first.keys()
-        and all(one[name].shape[1:] == first[name].shape[1:] for name in first)
+        one.keys() == first.keys() and all(one[name].shape[1:] == first[name].shape[1:] for name in first)
         for one in inputs[1:]
     )

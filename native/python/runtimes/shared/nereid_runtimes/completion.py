@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, NamedTuple, Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from .options import batch_limit
 
@@ -14,19 +15,25 @@ class Io(NamedTuple):
     data_type: str
     dims: Sequence[int]
 
-    def as_config(self) -> Dict[str, Any]:
+    def as_config(self) -> dict[str, Any]:
         return {"name": self.name, "data_type": self.data_type, "dims": list(self.dims)}
 
 
-def complete(config: Any, inputs: Iterable[Io], outputs: Iterable[Io], batches: bool) -> Any:
+def complete(
+    config: Any,
+    inputs: Iterable[Io],
+    outputs: Iterable[Io],
+    batches: bool,
+    most: int | None = None,
+) -> Any:
     """`config` (Triton's ModelConfig) with the inputs and outputs that its user did not write.
 
-    Where the user wrote neither and `batches`, requests are batched as well.
+    Where the user wrote neither and `batches`, requests are batched as well: `most` rows where the model says so.
     """
     known = config.as_dict()
     if batches and not known.get("input") and not known.get("output"):
         if not known.get("max_batch_size"):
-            config.set_max_batch_size(batch_limit())
+            config.set_max_batch_size(batch_limit() if most is None else most)
         if not known.get("sequence_batching"):
             config.set_dynamic_batching()
     if not known.get("input"):
@@ -38,6 +45,6 @@ def complete(config: Any, inputs: Iterable[Io], outputs: Iterable[Io], batches: 
     return config
 
 
-def names(config: Dict[str, Any], section: str) -> List[str]:
+def names(config: dict[str, Any], section: str) -> list[str]:
     """The names of a configuration's inputs or outputs, in its order."""
     return [io["name"] for io in config.get(section) or []]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any
 
 import numpy as np
 
 # BF16 is missing in numpy: runtimes that know it deal with it themselves.
-CONFIG_TYPES: Dict[str, str] = {
+CONFIG_TYPES: dict[str, str] = {
     "bool": "TYPE_BOOL",
     "uint8": "TYPE_UINT8",
     "uint16": "TYPE_UINT16",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Dict, List, Mapping, Optional
+from collections.abc import Mapping
+from typing import Any
 
 import triton_python_backend_utils as pb_utils
 
@@ -13,9 +14,9 @@ TRUE = ("1", "true", "yes", "on")
 FALSE = ("", "0", "false", "no", "off")
 
 
-def settings() -> Dict[str, str]:
+def settings() -> dict[str, str]:
     """The `--backend-config` pairs of this backend."""
-    found: Dict[str, str] = json.loads(os.environ.get("NEREID_BACKEND_CONFIG") or "{}")
+    found: dict[str, str] = json.loads(os.environ.get("NEREID_BACKEND_CONFIG") or "{}")
     return found
 
 
@@ -24,7 +25,7 @@ def setting(name: str) -> bool:
     return boolean(settings().get(name, ""), f"backend setting '{name}'")
 
 
-def parameter(config: Mapping[str, Any], name: str) -> Optional[str]:
+def parameter(config: Mapping[str, Any], name: str) -> str | None:
     """The text of a model's parameter; None where there is none."""
     found = (config.get("parameters") or {}).get(name)
     if found is None:
@@ -32,13 +33,13 @@ def parameter(config: Mapping[str, Any], name: str) -> Optional[str]:
     return str(found.get("string_value", "")) if isinstance(found, dict) else str(found)
 
 
-def flag(config: Mapping[str, Any], name: str) -> Optional[bool]:
+def flag(config: Mapping[str, Any], name: str) -> bool | None:
     """A parameter that is true or false; None where there is none."""
     text = parameter(config, name)
     return None if text is None else boolean(text, f"parameter '{name}'")
 
 
-def number(config: Mapping[str, Any], name: str) -> Optional[int]:
+def number(config: Mapping[str, Any], name: str) -> int | None:
     """A parameter that is a whole number; None where there is none."""
     text = parameter(config, name)
     if text is None:
@@ -51,7 +52,7 @@ def number(config: Mapping[str, Any], name: str) -> Optional[int]:
         ) from None
 
 
-def words(config: Mapping[str, Any], name: str) -> List[str]:
+def words(config: Mapping[str, Any], name: str) -> list[str]:
     """A parameter that is a list with commas between; [] where there is none."""
     return [word.strip() for word in (parameter(config, name) or "").split(",") if word.strip()]
 
