@@ -8,6 +8,7 @@ import type {
 import type { ModelConfig } from '../../core/config/types.ts'
 import { ServerError } from '../../core/errors.ts'
 import type { Clock } from '../../core/platform.ts'
+import type { IoBinding } from '../../native/onnxruntime/io-binding.ts'
 import type { Memory } from '../../native/onnxruntime/memory.ts'
 import type { RunOptions } from '../../native/onnxruntime/run-options.ts'
 import type { OnnxRuntime } from '../../native/onnxruntime/runtime.ts'
@@ -35,6 +36,8 @@ export interface OnnxInstanceOptions {
   readonly config: ModelConfig
   readonly clock: Clock
   readonly inline: InlineMode
+  /** Ties tensors to the session before each run instead of naming them in it. */
+  readonly binding: boolean
   /** Frees the session when it is this instance's own. */
   readonly onClose: () => Promise<void>
 }
@@ -56,6 +59,7 @@ export class OnnxInstance implements Instance {
   readonly #inline: InlineMode
   readonly #onClose: () => Promise<void>
   readonly #runOptions: RunOptions
+  readonly #binding: IoBinding | null
   readonly #joining: Joining
   readonly #describeBatch: ((batch: Batch) => Batch) | undefined
   readonly #outputs: readonly WantedOutput[]
@@ -67,6 +71,14 @@ export class OnnxInstance implements Instance {
   #idle: (() => void) | null = null
   #closing: Promise<void> | null = null
   readonly #onRun = (error: Error | null, status: number): void => this.#completed(error, status)
+  readonly #onBound = (error: Error | null, ran: number): void => {
+    const plan = this.#running?.plan
+    const binding = this.#binding
+    let status = ran
+    if (error === null && ran === 0 && plan !== undefined) status = binding?.take(plan) ?? 0
+    binding?.clear()
+    this.#completed(error, status)
+  }
 
   constructor(options: OnnxInstanceOptions) {
     const { ort, config, io } = options
@@ -79,6 +91,7 @@ export class OnnxInstance implements Instance {
     this.#joining = joiningOf(config, io.inputs)
     this.#outputs = wantedOutputs(config, io.outputs)
     this.#runOptions = ort.runOptions(runEntries(config))
+    this.#binding = options.binding ? ort.ioBinding(options.session) : null
   }
 
   execute(given: Batch, marks: ExecutionMarks, done: BatchDone): void {
@@ -122,6 +135,7 @@ export class OnnxInstance implements Instance {
     }
     this.#recent = null
     this.#plans.close()
+    this.#binding?.close()
     this.#runOptions.close()
     await this.#onClose()
   }
@@ -162,7 +176,25 @@ export class OnnxInstance implements Instance {
     return text
   }
 
+  #runBound(binding: IoBinding, plan: Plan, inline: boolean): void {
+    const options = this.#runOptions.pointer
+    const status = binding.bind(plan)
+    if (status !== 0 || inline) {
+      this.#onBound(null, status !== 0 ? status : binding.run(options))
+      return
+    }
+    try {
+      binding.runAsync(options, this.#onBound)
+    } catch (error) {
+      this.#onBound(error instanceof Error ? error : new Error(String(error)), 0)
+    }
+  }
+
   #run(plan: Plan, inline: boolean): void {
+    if (this.#binding !== null) {
+      this.#runBound(this.#binding, plan, inline)
+      return
+    }
     const { inputNames, inputValues, outputNames, outputValues } = plan
     const { run } = this.#ort.api
     const session = this.#session.pointer

@@ -29,6 +29,7 @@ export interface OnnxModelOptions {
   readonly file: OnnxFile
   readonly clock: Clock
   readonly inline: InlineMode
+  readonly binding: boolean
   /** Runs one after the other what must not overlap in this process. */
   readonly serially: <T>(run: () => Promise<T>) => Promise<T>
   readonly signal?: AbortSignal | undefined
@@ -76,7 +77,7 @@ class OnnxModel implements BackendModel {
 
   async instance(placement: Placement, config: ModelConfig): Promise<Instance> {
     if (this.#closing !== null) throw new ServerError('INTERNAL', 'the model is closed')
-    const { ort, clock, inline } = this.#options
+    const { ort, clock, inline, binding } = this.#options
     const gpu = placement.kind === 'KIND_GPU'
     const { session, onClose } = gpu
       ? await this.#gpuSession(placement, config)
@@ -89,6 +90,7 @@ class OnnxModel implements BackendModel {
       clock,
       // A GPU run waits for its device: never on the event loop unless somebody insists.
       inline: gpu && inline === 'auto' ? 'never' : inline,
+      binding,
       onClose,
     })
     this.#instances.add(made)

@@ -51,6 +51,14 @@ export function globalThreads(settings: ReadonlyMap<string, string>): GlobalThre
   return { intraOp: count('intra_op_thread_count'), interOp: count('inter_op_thread_count') }
 }
 
+/**
+ * `--backend-config=onnxruntime,io-binding=true`: tensors are tied to a session before each run. Default false: a run that is
+ * told of them copies each once, too, and does so off the event loop.
+ */
+export function usesBinding(settings: ReadonlyMap<string, string>): boolean {
+  return parseBoolean(settings.get('io-binding') ?? 'false', 'io-binding')
+}
+
 function integer(config: ModelConfig, key: string): number {
   return parseInteger(parameter(config, key) ?? '0', key)
 }

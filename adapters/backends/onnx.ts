@@ -7,7 +7,7 @@ import { onnxError } from './onnx-error.ts'
 import { findOnnxFile } from './onnx-file.ts'
 import type { GpuLimit } from './onnx-gpu-limit.ts'
 import { openOnnxModel } from './onnx-model.ts'
-import { globalThreads } from './onnx-options.ts'
+import { globalThreads, usesBinding } from './onnx-options.ts'
 import type { InlineMode } from './onnx-pace.ts'
 import { acceleratedConfig } from './openvino/accelerator.ts'
 
@@ -67,7 +67,19 @@ export function onnxBackend(options: OnnxBackendOptions): Backend {
       // The pool is shared by all sessions, so the first model that loads creates it; settings are the same for all.
       env ??= openEnv(ort, source)
       const { clock, inline = 'auto', gpuLimit } = options
-      return openOnnxModel({ ort, env, source, file, clock, inline, serially, signal, gpuLimit })
+      const binding = usesBinding(source.settings)
+      return openOnnxModel({
+        ort,
+        env,
+        source,
+        file,
+        clock,
+        inline,
+        binding,
+        serially,
+        signal,
+        gpuLimit,
+      })
     },
     async close() {
       // Sessions are closed by now: models close before their backend.

@@ -2,6 +2,7 @@ import koffi from 'koffi'
 import { loadOrtApi, type OrtApi } from './api.ts'
 import { type Env, type EnvOptions, openEnv } from './env.ts'
 import type { Pointer } from './functions.ts'
+import { IoBinding } from './io-binding.ts'
 import { addressOf, allocate, type Memory } from './memory.ts'
 import { createRunOptions, type RunOptions } from './run-options.ts'
 import { type OpenSessionOptions, openSession, type Session } from './session.ts'
@@ -23,6 +24,8 @@ export interface OnnxRuntime {
   openEnv(options?: EnvOptions): Env
   openSession(options: OpenSessionOptions): Promise<Session>
   runOptions(entries?: Readonly<Record<string, string>>): RunOptions
+  /** Inputs and outputs tied to a session before it runs. */
+  ioBinding(session: Session): IoBinding
   allocate(size: number): Memory
   addressOf(view: ArrayBufferView): Pointer
   tensor(address: Pointer, bytes: number, shape: readonly number[], elementType: number): Pointer
@@ -49,6 +52,7 @@ export function loadOnnxRuntime(options: OnnxRuntimeOptions = {}): OnnxRuntime {
     openEnv: (env) => openEnv(api, env),
     openSession: (session) => openSession(api, session),
     runOptions: (entries) => createRunOptions(api, entries),
+    ioBinding: (session) => new IoBinding(api, session),
     allocate,
     addressOf,
     tensor: (address, bytes, shape, type) => createTensor(api, address, bytes, shape, type),
