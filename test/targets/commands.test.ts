@@ -159,7 +159,8 @@ test.each([
 })
 
 test.each(['inspect', 'check'])('%s tells how it is used', async (command) => {
-  const { out, code } = await run(command, '--help')
+  const { out, log, code } = await run(command, '--help')
+  expect(log).toBe('')
   expect(out).toMatch(new RegExp(`^Usage: nereid ${command} `))
   expect(code).toBe(0)
 })
