@@ -70,11 +70,12 @@ export async function ask(
   model: string,
   inputs: readonly JsonTensor[],
   outputs?: readonly string[],
+  parameters: Readonly<Record<string, number>> = {},
 ): Promise<Map<string, JsonTensor> | string> {
   const wanted = outputs === undefined ? {} : { outputs: outputs.map((name) => ({ name })) }
   const answer = await fetch(`${url}/v2/models/${model}/infer`, {
     method: 'POST',
-    body: JSON.stringify({ inputs, ...wanted }),
+    body: JSON.stringify({ inputs, parameters, ...wanted }),
   })
   const body = (await answer.json()) as { error?: string; outputs?: readonly JsonTensor[] }
   return body.error ?? new Map((body.outputs ?? []).map((one) => [one.name, one]))
