@@ -15,6 +15,7 @@ const INVOKE = '/invoke'
 export interface SageMakerDialect {
   path(url: string): string | null
   readonly binaryType: string
+  readonly typesReplies: true
   status(error: ServerError): number
 }
 
@@ -25,6 +26,7 @@ export function sagemakerDialect(
   const invocations = inferenceType === 'infer' ? `/v2/models/${defaultModel}/infer` : null
   return {
     binaryType: SAGEMAKER_BINARY_TYPE,
+    typesReplies: true,
     path(url) {
       if (url === '/invocations') return invocations
       if (!url.startsWith(MODELS) || !url.endsWith(INVOKE)) return null

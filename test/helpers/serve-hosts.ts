@@ -1,4 +1,5 @@
 import { createApp } from '../../adapters/http/app.ts'
+import type { InferDialect } from '../../adapters/http/node/infer-dialect.ts'
 import { startHttp } from '../../adapters/http/node/listener.ts'
 import { nodeClock } from '../../adapters/platform/clock.ts'
 import { ArchiveStore } from '../../adapters/sagemaker/archive-store.ts'
@@ -8,6 +9,7 @@ import { sagemakerFront } from '../../adapters/sagemaker/front.ts'
 import { SageMakerModels } from '../../adapters/sagemaker/models.ts'
 import type { RoomForModel, SageMakerSettings } from '../../adapters/sagemaker/types.ts'
 import { memoryStore } from '../../adapters/stores/memory.ts'
+import { vertexDialect } from '../../adapters/vertex/dialect.ts'
 import { vertexFront } from '../../adapters/vertex/front.ts'
 import { repeatBackend } from '../../core/backend/repeat.ts'
 import { createLog } from '../../core/log.ts'
@@ -24,7 +26,7 @@ export interface HostOptions {
   readonly settings?: Partial<SageMakerSettings>
   readonly doors?: ServeOptions['doors']
   readonly room?: RoomForModel
-  /** SageMaker's inferences go through the app, not the listener's own route. Default false. */
+  /** Inferences go through the app, not the listener's own route. Default false. */
   readonly viaApp?: boolean
 }
 
@@ -84,10 +86,12 @@ export async function serveHosts(options: HostOptions = {}): Promise<ServingHost
     ...options.settings,
   } as const
   const routes = { predictRoute: '/predict', healthRoute: '/health', defaultModel: 'echo' }
-  const dialect = options.viaApp === true ? undefined : sagemakerDialect(settings, models)
+  const viaApp = options.viaApp === true
+  const route = (dialect: InferDialect) =>
+    viaApp ? { inferRoute: false } : { inferRoute: true, dialect }
   const fronts = [
-    { front: sagemakerFront(settings, models), inferRoute: dialect !== undefined, dialect },
-    { front: vertexFront(routes, async () => jsonReply('{}')), inferRoute: false },
+    { front: sagemakerFront(settings, models), ...route(sagemakerDialect(settings, models)) },
+    { front: vertexFront(routes, async () => jsonReply('{}')), ...route(vertexDialect(routes)) },
   ]
   const listeners = await Promise.all(
     fronts.map(({ front, ...route }) =>

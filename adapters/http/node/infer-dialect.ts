@@ -7,10 +7,12 @@ const MAX_DIGITS = 10
 
 /** How the host of a server asks for inference where it does not know the REST routes. */
 export interface InferDialect {
-  /** The REST path that `url` means; null = it is left to the app. */
-  path(url: string): string | null
-  /** Content type of requests and replies with binary tensors, the length of their JSON part aside, which follows it. */
+  /** The REST path that a request means; null = it is left to the app. */
+  path(url: string, headers: IncomingHttpHeaders): string | null
+  /** Content type of requests with binary tensors, the length of their JSON part aside, which follows it. */
   readonly binaryType: string
+  /** Whether replies with binary tensors have that type, too; otherwise they are as on the REST routes. */
+  readonly typesReplies: boolean
   /** Status of an inference that failed. */
   status(error: ServerError): number
 }

@@ -74,7 +74,7 @@ export function inferRoute(
   return (request, response) => {
     if (request.method !== 'POST') return false
     const url = request.url as string
-    const path = dialect === undefined ? url : dialect.path(url)
+    const path = dialect === undefined ? url : dialect.path(url, request.headers)
     if (path === null) return false
     const target = targets.find(path)
     if (target === null) return false

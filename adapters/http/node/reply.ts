@@ -53,7 +53,7 @@ export function writeTemplate(
 function headOf(jsonBytes: number, total: number, dialect: InferDialect | undefined): string[] {
   if (jsonBytes === total)
     return ['Content-Type', 'application/json', 'Content-Length', String(total)]
-  if (dialect !== undefined) {
+  if (dialect?.typesReplies === true) {
     return ['Content-Type', dialect.binaryType + jsonBytes, 'Content-Length', String(total)]
   }
   return [

@@ -16,6 +16,7 @@ import type { RoomForModel } from '../../sagemaker/types.ts'
 import { diskStore } from '../../stores/disk.ts'
 import type { OpenStores } from '../../stores/open.ts'
 import { vertexModel } from '../../vertex/default-model.ts'
+import { vertexDialect } from '../../vertex/dialect.ts'
 import { vertexFront } from '../../vertex/front.ts'
 import type { Doors } from './doors.ts'
 import type { HostDoor } from './http-door.ts'
@@ -73,7 +74,12 @@ export async function vertexDoor(setup: {
   }
   const defaultModel = await vertexModel(server, flags.defaultModel)
   const settings = { predictRoute, healthRoute, defaultModel }
-  return { address, port, front: vertexFront(settings, metricsReply(doors, metrics)) }
+  return {
+    address,
+    port,
+    front: vertexFront(settings, metricsReply(doors, metrics)),
+    dialect: vertexDialect(settings),
+  }
 }
 
 function metricsReply(doors: Doors, metrics: MetricsText | undefined) {

@@ -103,3 +103,56 @@ test('predictions go to the model that is named, or to the only one', async () =
   await expect(vertexModel(index('a', 'b'), '')).rejects.toThrow(/only a single model/)
   await expect(vertexModel(index(), '')).rejects.toThrow(/only a single model/)
 })
+
+describe('predictions through the listener and through the app', () => {
+  let app: ServingHosts
+  beforeAll(async () => {
+    app = await serveHosts({ viaApp: true })
+  })
+  afterAll(() => app.close())
+
+  const TYPE = 'application/vnd.vertex-ai-triton.binary+json;json-header-size='
+  const REDIRECT = 'x-vertex-ai-triton-redirect'
+  const binaryOut = JSON.stringify({
+    inputs: [{ name: 'INPUT0', datatype: 'FP32', shape: [1, 2], data: [1, 2] }],
+    parameters: { binary_data_output: true },
+  })
+  const head = JSON.stringify({
+    inputs: [
+      { name: 'INPUT0', datatype: 'FP32', shape: [1, 2], parameters: { binary_data_size: 8 } },
+    ],
+  })
+  const binary = Buffer.concat([Buffer.from(head), Buffer.from(Float32Array.of(1, 2).buffer)])
+
+  test.each<[string, string | Uint8Array, Record<string, string>]>([
+    ['JSON', REQUEST, {}],
+    ['an id', REQUEST.replace('{', '{"id":"x",'), {}],
+    ['a redirect to an inference', REQUEST, { [REDIRECT]: 'v2/models/echo/infer' }],
+    ['a redirect to a version', REQUEST, { [REDIRECT]: 'v2/models/echo/versions/1/infer' }],
+    ['a redirect to no model', REQUEST, { [REDIRECT]: 'v2/models/none/infer' }],
+    ['a redirect with a query', REQUEST, { [REDIRECT]: 'v2/models/echo/infer?x' }],
+    ['a redirect to a load', '{}', { [REDIRECT]: 'v2/repository/models/echo/load' }],
+    ['a redirect to nothing', '{}', { [REDIRECT]: '' }],
+    ['binary tensors', binary, { 'content-type': TYPE + head.length }],
+    ['binary tensors in the reply', binaryOut, {}],
+    ['a length that is none', binary, { 'content-type': `${TYPE}x` }],
+    ['a length that is too large', binary, { 'content-type': `${TYPE}9999` }],
+    ['a type after something else', binary, { 'content-type': `text/${TYPE}1` }],
+    ['no JSON', 'nonsense', {}],
+    ['nothing', '', {}],
+    [
+      'encodings, which are not heard',
+      REQUEST,
+      { 'content-encoding': 'gzip', 'accept-encoding': 'gzip' },
+    ],
+  ])('answer %s alike', async (_, body, headers) => {
+    const outcome = async ({ vertex }: ServingHosts) => {
+      const answer = await send({ url: `${vertex}/predict`, method: 'POST', body, headers })
+      const fields = ['content-type', 'content-length', 'inference-header-content-length'].map(
+        (name) => answer.headers[name],
+      )
+      return { status: answer.status, body: answer.body.toString('latin1'), fields }
+    }
+    for (let i = 0; i < 2; i++) expect(await outcome(hosts)).toEqual(await outcome(app))
+  })
+})
