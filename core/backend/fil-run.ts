@@ -1,6 +1,7 @@
 import { ServerError } from '../errors.ts'
 import type { Tensor } from '../tensor.ts'
-import { addTrees, BLOCK_ROWS, beginSums, type RowBlock } from '../trees/evaluate.ts'
+import { addTrees } from '../trees/evaluate.ts'
+import { BLOCK_ROWS, RowBlock } from '../trees/row-block.ts'
 import { FIL_INPUT, FIL_OUTPUT, type FilPlan, writeScores } from './fil-scores.ts'
 import type { Batch } from './types.ts'
 
@@ -11,16 +12,11 @@ export const MAX_ANSWER_BYTES: number = 2 ** 30
 const FLOAT_BYTES = 4
 const NO_FLOATS = new Float32Array(0)
 
-type Writable<T> = { -readonly [K in keyof T]: T[K] }
-
 /** Evaluates one batch after another, a slice at a time. Rows go from the requests' own memory into one answer. */
 export class FilRun {
   readonly #plan: FilPlan
-  /** Visits that a row costs in one tree, and rows that go through a tree together. */
+  /** Visits that a row costs in one tree. */
   readonly #visits: number
-  readonly #blockRows: number
-  /** Rows whose bytes do not begin where floats may. */
-  #aligned = NO_FLOATS
   #tensors: Tensor[] = []
   #shape: readonly number[] = []
   #answer = NO_FLOATS
@@ -30,16 +26,14 @@ export class FilRun {
   #written = 0
   /** The tree that is next for the block at hand. */
   #tree = 0
-  readonly #block: Writable<RowBlock>
+  readonly #block: RowBlock
 
   constructor(plan: FilPlan) {
-    const { visits, trees, outputs } = plan.forest
+    const { visits, trees } = plan.forest
     this.#plan = plan
     this.#visits = Math.max(1, visits / Math.max(1, trees))
-    this.#blockRows = Math.max(1, Math.min(BLOCK_ROWS, Math.floor(SLICE_VISITS / this.#visits)))
-    const sums = new Float64Array(this.#blockRows * outputs)
-    const leaves = new Int32Array(this.#blockRows)
-    this.#block = { input: NO_FLOATS, at: 0, rows: 0, sums, leaves }
+    const rows = Math.min(BLOCK_ROWS, Math.floor(SLICE_VISITS / this.#visits))
+    this.#block = new RowBlock(plan.forest, rows)
   }
 
   /** Throws where the requests have no such input, or their answer would be too large. */
@@ -63,7 +57,7 @@ export class FilRun {
 
   /** Goes on for {@link SLICE_VISITS}; true = all is answered. */
   slice(): boolean {
-    const { trees, outputs } = this.#plan.forest
+    const { trees, outputs, features } = this.#plan.forest
     for (let budget = SLICE_VISITS; budget > 0; ) {
       if (this.#tree === 0 && !this.#beginBlock()) return true
       const cost = this.#block.rows * this.#visits
@@ -73,7 +67,7 @@ export class FilRun {
       this.#tree = to
       if (to === trees) {
         this.#endBlock()
-        budget -= this.#block.rows * outputs
+        budget -= this.#block.rows * (outputs + features)
       }
     }
     return this.#request === this.#tensors.length
@@ -86,7 +80,6 @@ export class FilRun {
     const tensor: Tensor = { name: FIL_OUTPUT, datatype: 'FP32', shape: this.#shape, data }
     this.#tensors = []
     this.#answer = NO_FLOATS
-    this.#block.input = NO_FLOATS
     this.#request = 0
     this.#row = 0
     this.#written = 0
@@ -101,29 +94,11 @@ export class FilRun {
       const { data } = this.#tensors[this.#request] as Tensor
       const left = data.length / (features * FLOAT_BYTES) - this.#row
       if (left <= 0) continue
-      this.#block.rows = Math.min(this.#blockRows, left)
-      this.#read(data)
-      beginSums(this.#plan.forest, this.#block)
+      const rows = Math.min(this.#block.capacity, left)
+      this.#block.begin(data, this.#row * features * FLOAT_BYTES, rows)
       return true
     }
     return false
-  }
-
-  #read(data: Uint8Array): void {
-    const block = this.#block
-    const { features } = this.#plan.forest
-    const start = this.#row * features
-    if (data.byteOffset % FLOAT_BYTES === 0) {
-      block.input = new Float32Array(data.buffer, data.byteOffset, data.length / FLOAT_BYTES)
-      block.at = start
-      return
-    }
-    const bytes = block.rows * features * FLOAT_BYTES
-    if (this.#aligned.byteLength < bytes) this.#aligned = new Float32Array(bytes / FLOAT_BYTES)
-    const from = start * FLOAT_BYTES
-    new Uint8Array(this.#aligned.buffer).set(data.subarray(from, from + bytes))
-    block.input = this.#aligned
-    block.at = 0
   }
 
   #endBlock(): void {

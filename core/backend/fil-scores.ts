@@ -1,6 +1,6 @@
 import type { ModelConfig } from '../config/types.ts'
-import type { RowBlock } from '../trees/evaluate.ts'
 import { finishSums } from '../trees/finish.ts'
+import type { RowBlock } from '../trees/row-block.ts'
 import type { Forest } from '../trees/types.ts'
 import type { FilOptions } from './fil-options.ts'
 

@@ -1,4 +1,4 @@
-import type { RowBlock } from './evaluate.ts'
+import type { RowBlock } from './row-block.ts'
 import type { Forest, Link } from './types.ts'
 
 /** Turns the sums of a block, in place, into what the library's own `predict` says. */

@@ -1,4 +1,5 @@
 import { badModel } from './bad-model.ts'
+import { floatKey, LEAF_KEY } from './float-key.ts'
 import { GrowingDoubles, GrowingWords } from './growing.ts'
 import { lowerTest, SWAPPED } from './lower-test.ts'
 import {
@@ -87,6 +88,7 @@ export class ForestBuilder {
   build(): Forest {
     const { task, features, outputs, link, base, baseFirst, single } = this.#shape
     const nodes = this.#nodes.words()
+    if (this.#plain) thresholdsToKeys(nodes)
     const sets = this.#sets.words()
     return {
       task,
@@ -153,7 +155,6 @@ export class ForestBuilder {
   #leaf(node: TreeNode, at: number, column: number, depth: number): void {
     const { outputs, single } = this.#shape
     this.#nodes.set(at + 1, at)
-    this.#nodes.setFloat(at + 2, Number.NaN)
     this.#nodes.set(at + 3, this.#values.length << TEST_SHIFT)
     this.#leaves++
     this.#depths += depth
@@ -192,6 +193,14 @@ export class ForestBuilder {
 
   #bounded(words: number): void {
     if (words > MAX_FOREST_WORDS) throw badModel('more trees than fit into memory')
+  }
+}
+
+/** Keys are compared faster than FP32 numbers are. */
+function thresholdsToKeys(nodes: Int32Array): void {
+  for (let at = 0; at < nodes.length; at += NODE_WORDS) {
+    const leaf = nodes[at + 1] === at
+    nodes[at + 2] = leaf ? LEAF_KEY : floatKey(nodes[at + 2] as number)
   }
 }
 

@@ -53,8 +53,9 @@ export interface TreeSource {
 
 /**
  * Trees ready to be evaluated. `nodes` has {@link NODE_WORDS} words for each node: feature, offset of the left child (its sibling
- * follows), threshold (see `thresholds`) or place in `sets`, and what `TEST_*` and {@link MISSING_RIGHT} say. A leaf is its
- * own left child; nothing is above its threshold, NaN; its fourth word has its place in `values` instead of a test.
+ * follows), threshold or place in `sets`, and what `TEST_*` and {@link MISSING_RIGHT} say. A leaf is its own left child, and
+ * its fourth word has its place in `values` instead of a test. In a plain forest thresholds are keys (see `floatKey`), else
+ * FP32 numbers.
  */
 export interface Forest {
   readonly task: TreeTask
@@ -70,7 +71,7 @@ export interface Forest {
   /** The output that each tree adds to; -1 = its leaves have a value for each. */
   readonly columns: Int32Array
   readonly nodes: Int32Array
-  /** The same memory as `nodes`. */
+  /** The same memory as `nodes`, for forests that are not plain. */
   readonly thresholds: Float32Array
   readonly values: Float64Array
   /** Categories: a number of words, then as many words of bits. */

@@ -1,9 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { addTrees, BLOCK_ROWS, beginSums } from '../../../core/trees/evaluate.ts'
+import { addTrees } from '../../../core/trees/evaluate.ts'
 import { finishSums } from '../../../core/trees/finish.ts'
 import type { ForestFormat } from '../../../core/trees/read-forest.ts'
+import { RowBlock } from '../../../core/trees/row-block.ts'
 import type { Forest } from '../../../core/trees/types.ts'
 
 /** A model file and what its library predicts; made by train.py. */
@@ -38,21 +39,15 @@ export function treeCases(folder: string): TreeCase[] {
 /** What the forest says of each row, one list for each. */
 export function predict(forest: Forest, input: Float32Array, rows: number): number[][] {
   const answer: number[][] = []
-  for (let row = 0; row < rows; row += BLOCK_ROWS) {
-    const count = Math.min(BLOCK_ROWS, rows - row)
-    const sums = new Float64Array(count * forest.outputs)
-    const block = {
-      input,
-      at: row * forest.features,
-      rows: count,
-      sums,
-      leaves: new Int32Array(count),
-    }
-    beginSums(forest, block)
+  const block = new RowBlock(forest, rows)
+  const data = new Uint8Array(input.buffer, input.byteOffset, input.byteLength)
+  for (let row = 0; row < rows; row += block.rows) {
+    const count = Math.min(block.capacity, rows - row)
+    block.begin(data, row * forest.features * 4, count)
     addTrees(forest, block, 0, forest.trees)
     finishSums(forest, block)
     for (let i = 0; i < count; i++) {
-      answer.push([...sums.subarray(i * forest.outputs, (i + 1) * forest.outputs)])
+      answer.push([...block.sums.subarray(i * forest.outputs, (i + 1) * forest.outputs)])
     }
   }
   return answer
