@@ -64,6 +64,11 @@ class ServerDouble:
         text = json.dumps(frame).encode()
         self.socket.sendall(struct.pack("<I", len(text)) + text)
 
+    def send_all(self, frames: Sequence[Frame]) -> None:
+        """Sends several frames in one piece."""
+        texts = [json.dumps(frame).encode() for frame in frames]
+        self.socket.sendall(b"".join(struct.pack("<I", len(text)) + text for text in texts))
+
     def receive_raw(self) -> Frame:
         """The next frame as it comes."""
         return json.loads(self._exactly(struct.unpack("<I", self._exactly(4))[0]))

@@ -183,6 +183,24 @@ class Decoupled(WorkerCase):
         self.assertEqual(server.receive(), {"kind": "sent", "run": 1, "index": 0, "final": True})
         self.assertEqual(server.receive()["kind"], "ran")
 
+    def test_a_request_that_is_cancelled_while_its_run_waits_knows_of_it(self):
+        server = self.execute(
+            """
+            cancelled = [request.is_cancelled() for request in requests]
+            return [pb_utils.InferenceResponse([pb_utils.Tensor("OUT", np.array(cancelled))])] * 2
+            """
+        )
+        for run in range(1, 6):
+            # In one piece: both frames are read before the run begins.
+            block, wires = server.put([("IN", FOUR)])
+            frames = [
+                {"kind": "run", "run": run, "decoupled": False, "requests": [{"inputs": wires}] * 2},
+                {"kind": "cancel", "run": run, "index": 1},
+            ]
+            server.send_all(frames)
+            ran = server.expect("ran")
+            self.assertEqual(server.tensor(ran["answers"][0]["outputs"][0]).tolist(), [False, True])
+
     def test_coroutines_of_several_runs_go_on_at_the_same_time(self):
         server = self.started(
             """

@@ -122,7 +122,7 @@ class Runs:
             inputs = [Tensor.received(tensor, base, start) for tensor in wire["inputs"]]
             flights.append(flight)
             requests.append(InferenceRequest.received(session, wire, inputs, flight))
-        session.flights[run] = list(flights)
+        session.depart(run, flights)
         return requests, flights
 
     def _check(self, requests: list[InferenceRequest], responses: Any, decoupled: bool) -> None:

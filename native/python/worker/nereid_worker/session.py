@@ -54,6 +54,8 @@ class Session:
         self.initialized = False
         self.readiness: Readiness | None = None
         self.running: list[Flight] | None = None
+        self._last_run = -1
+        self._early_cancels: dict[int, list[int]] = {}
         self._dispatchers = {
             "run": self._task,
             "open": self._task,
@@ -77,6 +79,14 @@ class Session:
             if not tasks:
                 self.channel.wait(self.idle)
         return tasks.popleft()
+
+    def depart(self, run: int, flights: list[Flight]) -> None:
+        """The requests of a run are under way; some may have been cancelled while it waited."""
+        self.flights[run] = list(flights)
+        self._last_run = run
+        if self._early_cancels:
+            for index in self._early_cancels.pop(run, ()):
+                flights[index].cancel()
 
     def ask(self, failure: str, key: str, frame: Frame) -> Frame:
         """Sends a question whose number is under `key` and waits for its answer.
@@ -121,6 +131,10 @@ class Session:
 
     def _cancel(self, frame: Frame) -> None:
         flight = self._flight(frame)
+        if flight is None and frame["run"] > self._last_run:
+            # The run waits for the main thread, which may be taking it up right now.
+            self._early_cancels.setdefault(frame["run"], []).append(frame["index"])
+            flight = self._flight(frame)
         if flight is not None:
             flight.cancel()
 
