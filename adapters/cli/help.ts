@@ -8,6 +8,8 @@ const WIDTH = 72
 export function usage(program: string): string {
   const lines = [
     `Usage: ${program} [options]`,
+    `       ${program} inspect FILE|FOLDER    Print the config.pbtxt that a model would get`,
+    `       ${program} check REPOSITORY…      Say everything that is wrong with repositories`,
     '  --help',
     '\tPrint usage',
     '  --version',

@@ -1,4 +1,16 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { afterAll, afterEach, expect, test } from 'vitest'
@@ -206,6 +218,37 @@ optimization { eager_batching: true }
   })
   const table = await run('check', '--format=table', repository)
   expect(table.out).toMatch(/^warned\n {2}warning {2}config.pbtxt:4:16 {2}optimization/m)
+})
+
+test('check looks at repositories on web servers', async () => {
+  put('published/m/1/x', '')
+  put('published/m/config.pbtxt', 'backend: "identity"\ninput [ { nmae: "IN" } ]\n')
+  const published = join(folder, 'published')
+  const manifest = ['--import', 'tsx', join(ROOT, 'infra/manifest.ts'), published]
+  execFileSync(process.execPath, manifest, { cwd: ROOT })
+  const web = createServer((request, response) => {
+    try {
+      response.end(readFileSync(join(published, request.url ?? '')))
+    } catch {
+      response.writeHead(404).end()
+    }
+  })
+  web.listen(0, '127.0.0.1')
+  await once(web, 'listening')
+  try {
+    const origin = `http://127.0.0.1:${(web.address() as AddressInfo).port}`
+    const cache = `--repository-cache-directory=${join(folder, 'cache')}`
+    const { out, code } = await run('check', cache, origin)
+    expect(out).toMatch(
+      /^error: m\/config.pbtxt:2:11: .*unknown field 'nmae'.*did you mean 'name'/m,
+    )
+    expect(code).toBe(1)
+    const gone = await run('check', cache, `${origin}/nothing`)
+    expect(gone.out).toMatch(/^error: failed to poll model repository/m)
+    expect(gone.code).toBe(1)
+  } finally {
+    web.close()
+  }
 })
 
 test('check --load finds what only a load shows', async () => {

@@ -1,5 +1,5 @@
 /** Words that stand in front of the flags and ask for something else than a server. */
-const COMMANDS: ReadonlySet<string> = new Set(['inspect', 'check', 'backends'])
+const COMMANDS: ReadonlySet<string> = new Set(['inspect', 'check'])
 
 /** Whether `word`, the first of a command line, is a command. */
 export function isCommand(word: string | undefined): word is string {
