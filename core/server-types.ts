@@ -45,6 +45,8 @@ export interface ServedModel {
   submit(request: InferRequest): void
   /** Whether requests can run now. */
   readonly ready: boolean
+  /** What the model itself says of that. Never rejects. Absent = it says nothing. */
+  readonly tellReady?: () => Promise<boolean>
   /**
    * Only where versions share traffic: the version that is to check and run one request, which has all that its sender
    * and its header say. Each call counts as a request. To be asked between the check and the submit, in their turn.
@@ -142,6 +144,8 @@ export interface InferenceServer {
   /** `version` '' = what the version policy serves under the plain name. Throws NOT_FOUND or UNAVAILABLE. */
   model(name: string, version: string): ServedModel
   modelReady(name: string, version: string): boolean
+  /** {@link modelReady}, and what the model itself says of that. Never rejects. */
+  askModelReady(name: string, version: string): boolean | Promise<boolean>
   modelMetadata(name: string, version: string): ModelMetadata
   modelConfig(name: string, version: string): ModelConfig
   /** All ready models, one model, or one version. */

@@ -172,6 +172,10 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
     throw new ServerError('UNAVAILABLE', 'Server not ready', { retryAfterSecs: RETRY_AFTER_SECS })
   }
 
+  function modelReady(name: string, version: string): boolean {
+    return routes.get(name, version)?.ready ?? onDemand?.offers(name, version) ?? false
+  }
+
   async function shutDown(timeoutMs: number): Promise<void> {
     accepting = false
     onDemand?.close()
@@ -222,8 +226,12 @@ export async function createServer(setup: CreateServerOptions): Promise<Server> 
       const front = version === '' ? traffic?.front(name) : undefined
       return front ?? routes.find(name, version)
     },
-    modelReady: (name, version) =>
-      routes.get(name, version)?.ready ?? onDemand?.offers(name, version) ?? false,
+    askModelReady(name, version) {
+      const model = routes.get(name, version)
+      if (model?.ready === true && model.tellReady !== undefined) return model.tellReady()
+      return modelReady(name, version)
+    },
+    modelReady,
     modelMetadata(name, version) {
       requireAccepting()
       const { inputs, outputs, config } = routes.find(name, version)

@@ -151,6 +151,8 @@ export interface Instance {
   cancelled?(request: InferRequest): void
   /** False while what runs the model is being restarted. Absent = always true. */
   readonly ready?: boolean
+  /** What the model itself says of whether it is ready. Rejects where it fails to say so. Absent = it says nothing. */
+  tellReady?(): Promise<boolean>
   close(): Promise<void>
 }
 

@@ -98,11 +98,23 @@ export async function loadModel(options: LoadModelOptions): Promise<LoadedModel>
       clock,
       identity: () => identity,
       ...runnableOf(instances),
+      ...tellReadyOf(instances),
     })
   } catch (error) {
     await scheduler?.close()
     await closeAll(serving, backendModel)
     throw error
+  }
+}
+
+/** A model that tells by itself is ready where each of its instances says so. */
+function tellReadyOf(instances: readonly Instance[]): { tellReady?: () => Promise<boolean> } {
+  if (instances.every(({ tellReady }) => tellReady === undefined)) return {}
+  return {
+    async tellReady() {
+      const told = instances.map(async (one) => (await one.tellReady?.()) ?? true)
+      return (await Promise.all(told).catch(() => [false])).every((ready) => ready)
+    },
   }
 }
 

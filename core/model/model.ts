@@ -25,6 +25,8 @@ export interface LoadedModelOptions {
   readonly clock: Clock
   /** What else has to be there before requests can run; absent = nothing. */
   readonly runnable?: () => boolean
+  /** See {@link ServedModel.tellReady}. */
+  readonly tellReady?: () => Promise<boolean>
   /** What its answers belong to, in the response cache. Default: nobody can tell. */
   readonly identity?: () => string | null
 }
@@ -40,6 +42,7 @@ export class LoadedModel implements ServedModel {
   readonly checksContent: boolean
   readonly check: (request: InferRequest) => void
   readonly identity: () => string | null
+  readonly tellReady?: () => Promise<boolean>
   readonly #scheduler: Scheduler
   readonly #instances: readonly Instance[]
   readonly #backendModel: BackendModel
@@ -69,6 +72,7 @@ export class LoadedModel implements ServedModel {
     this.#clock = options.clock
     this.#runnable = options.runnable ?? null
     this.identity = options.identity ?? (() => null)
+    if (options.tellReady !== undefined) this.tellReady = options.tellReady
   }
 
   get pending(): number {

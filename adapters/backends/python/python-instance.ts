@@ -38,6 +38,7 @@ export interface PythonInstanceOptions {
 
 /** One instance of a model and the process it runs in, which is replaced when it ends. */
 export class PythonInstance implements Instance, BatchUser {
+  readonly tellReady?: () => Promise<boolean>
   readonly #options: PythonInstanceOptions
   readonly #backoff: Backoff = new Backoff()
   readonly #watch: BusyWatch
@@ -68,6 +69,7 @@ export class PythonInstance implements Instance, BatchUser {
         this.#opened?.worker.kill(`it ran longer than execution_timeout_ms, which is ${timeoutMs}`),
     })
     this.#use(opened)
+    if (opened.tellsReady) this.tellReady = () => this.#tellReady()
   }
 
   get ready(): boolean {
@@ -139,6 +141,16 @@ export class PythonInstance implements Instance, BatchUser {
     await closeWorker(opened, true)
     for (const execution of this.#open.values()) execution.end(closed())
     this.#open.clear()
+  }
+
+  async #tellReady(): Promise<boolean> {
+    const { model } = this.#options.source
+    try {
+      return (await this.#opened?.services.ready()) ?? false
+    } catch (error) {
+      model.log.error(`model '${model.name}' cannot tell whether it is ready: ${messageOf(error)}`)
+      return false
+    }
   }
 
   readonly #credit = (run: number, index: number): void => {

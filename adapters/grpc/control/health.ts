@@ -24,7 +24,7 @@ export function healthMethods(server: InferenceServer): readonly UnaryMethod[] {
     decode: (message) => ({ name: stringField(message, 1), version: stringField(message, 2) }),
     model: ({ name }) => name,
     // An unknown model is not ready; a version that is no number is an error.
-    handle: ({ name, version }) => server.modelReady(name, parseModelVersion(version)),
+    handle: ({ name, version }) => server.askModelReady(name, parseModelVersion(version)),
     encode: (ready) => (ready ? YES : NO),
   }
   return [

@@ -52,8 +52,8 @@ const HANDLERS: Readonly<Record<RestOperation, OperationHandler>> = {
   'server-metadata': ({ server, inferStream }) =>
     jsonReply(serverMetadataJson(server, inferStream === true ? [INFER_STREAM_EXTENSION] : [])),
   'model-ready': ({ server }, { model = '', version = '' }) => {
-    if (server.modelReady(model, version)) return healthReply(true)
-    throw new ServerError('INVALID_ARG', 'Model version not ready')
+    const ready = server.askModelReady(model, version)
+    return typeof ready === 'boolean' ? modelReadyReply(ready) : ready.then(modelReadyReply)
   },
   'model-metadata': ({ server }, { model = '', version = '' }) =>
     jsonReply(modelMetadataJson(server.modelMetadata(model, version))),
@@ -128,4 +128,9 @@ function visible<T extends { readonly name: string }>(
 function checkNoRepository(repository: string | undefined): void {
   if (repository === undefined) return
   throw new ServerError('UNSUPPORTED', "'repository_name' specification is not supported")
+}
+
+function modelReadyReply(ready: boolean): ReturnType<typeof healthReply> {
+  if (ready) return healthReply(true)
+  throw new ServerError('INVALID_ARG', 'Model version not ready')
 }

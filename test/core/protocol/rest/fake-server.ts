@@ -68,6 +68,7 @@ export function fakeServer(...models: ServedModel[]): InferenceServer {
     ready: () => models.every((model) => model.ready),
     model: find,
     modelReady: (name) => models.some((model) => model.name === name),
+    askModelReady: (name) => models.some((model) => model.name === name),
     modelMetadata: (name) => ({
       name: find(name).name,
       versions: ['1'],
