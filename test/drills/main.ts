@@ -20,6 +20,7 @@ import { reload } from './reload.ts'
 import { soak } from './soak.ts'
 import { storm } from './storm.ts'
 import { drillTable } from './table.ts'
+import { worker } from './worker.ts'
 
 const DRILLS: readonly Drill[] = [
   reload,
@@ -31,6 +32,7 @@ const DRILLS: readonly Drill[] = [
   probes,
   overload,
   drain,
+  worker,
   soak,
 ]
 /** Notes of one drill that are printed; a broken promise is often broken a thousand times. */
