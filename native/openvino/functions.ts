@@ -61,6 +61,28 @@ export const FUNCTIONS = {
   freePartialShape: ['ov_partial_shape_free', 'void', ['void *']],
   freePort: ['ov_output_const_port_free', 'void', ['uintptr_t']],
 
+  createPreprocessor: ['ov_preprocess_prepostprocessor_create', 'int', ['uintptr_t', 'void *']],
+  freePreprocessor: ['ov_preprocess_prepostprocessor_free', 'void', ['uintptr_t']],
+  buildPreprocessor: ['ov_preprocess_prepostprocessor_build', 'int', ['uintptr_t', 'void *']],
+  preprocessorInput: [
+    'ov_preprocess_prepostprocessor_get_input_info_by_name',
+    'int',
+    ['uintptr_t', 'str', 'void *'],
+  ],
+  freePreprocessorInput: ['ov_preprocess_input_info_free', 'void', ['uintptr_t']],
+  inputTensorInfo: ['ov_preprocess_input_info_get_tensor_info', 'int', ['uintptr_t', 'void *']],
+  freeInputTensorInfo: ['ov_preprocess_input_tensor_info_free', 'void', ['uintptr_t']],
+  setInputType: ['ov_preprocess_input_tensor_info_set_element_type', 'int', ['uintptr_t', 'int']],
+  preprocessorOutput: [
+    'ov_preprocess_prepostprocessor_get_output_info_by_name',
+    'int',
+    ['uintptr_t', 'str', 'void *'],
+  ],
+  freePreprocessorOutput: ['ov_preprocess_output_info_free', 'void', ['uintptr_t']],
+  outputTensorInfo: ['ov_preprocess_output_info_get_tensor_info', 'int', ['uintptr_t', 'void *']],
+  freeOutputTensorInfo: ['ov_preprocess_output_tensor_info_free', 'void', ['uintptr_t']],
+  setOutputType: ['ov_preprocess_output_set_element_type', 'int', ['uintptr_t', 'int']],
+
   freeCompiledModel: ['ov_compiled_model_free', 'void', ['uintptr_t']],
   createInferRequest: ['ov_compiled_model_create_infer_request', 'int', ['uintptr_t', 'void *']],
   compiledProperty: ['ov_compiled_model_get_property', 'int', ['uintptr_t', 'str', 'void *']],

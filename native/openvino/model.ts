@@ -2,6 +2,7 @@ import koffi from 'koffi'
 import type { Pointer } from '../onnxruntime/functions.ts'
 import { addressOf, allocate, type Memory } from '../onnxruntime/memory.ts'
 import type { OpenVinoApi } from './api.ts'
+import { type Conversions, convertModel } from './conversion.ts'
 import { ELEMENT_TYPES } from './element-types.ts'
 import { createTensorOver } from './tensor.ts'
 
@@ -21,6 +22,8 @@ export interface Model {
   readonly outputs: readonly Port[]
   /** Gives inputs other shapes (-1 = free) and derives those of everything else. Throws, and leaves all as it was, where it cannot. */
   reshape(shapes: ReadonlyMap<string, readonly number[]>): void
+  /** Gives inputs and outputs other element types: they are converted on their way. Throws where they cannot be. */
+  convert(wanted: Conversions): void
   /** Idempotent. What was compiled from it stays. */
   close(): void
 }
@@ -94,10 +97,10 @@ function describe(api: OpenVinoApi, read: Pointer): Model {
     count: OpenVinoApi['modelInputs'],
     port: OpenVinoApi['modelInput'],
   ): readonly Port[] =>
-    Array.from({ length: api.result((out) => count(read, out)) }, (_, i) =>
+    Array.from({ length: api.result((out) => count(pointer, out)) }, (_, i) =>
       takePort(
         api,
-        api.result((out) => port(read, i, out)),
+        api.result((out) => port(pointer, i, out)),
       ),
     )
   const ports = (): { inputs: readonly Port[]; outputs: readonly Port[] } => ({
@@ -123,6 +126,12 @@ function describe(api: OpenVinoApi, read: Pointer): Model {
     },
     reshape(shapes) {
       reshape(api, pointer, shapes)
+      io = ports()
+    },
+    convert(wanted) {
+      const converted = convertModel(api, pointer, wanted)
+      api.freeModel(pointer)
+      pointer = converted
       io = ports()
     },
     close() {

@@ -1,6 +1,9 @@
 import type { IoSpec, ModelIo } from '../../../core/backend/types.ts'
+import { datatypeOfConfig } from '../../../core/config/datatypes.ts'
+import type { ModelConfig, ModelInput, ModelOutput } from '../../../core/config/types.ts'
 import { ServerError } from '../../../core/errors.ts'
 import type { Datatype } from '../../../core/tensor.ts'
+import type { Conversions } from '../../../native/openvino/conversion.ts'
 import { ELEMENT_TYPES, STRING_ELEMENT } from '../../../native/openvino/element-types.ts'
 import type { Model, Port } from '../../../native/openvino/model.ts'
 
@@ -29,6 +32,29 @@ const DATATYPES: ReadonlyMap<number, Datatype> = new Map(
 /** What a model says of its inputs and outputs. Throws UNSUPPORTED for datatypes the protocol has no name for, and unknown ranks. */
 export function ioOfModel(model: Model): ModelIo {
   return { inputs: model.inputs.map(ioSpec), outputs: model.outputs.map(ioSpec) }
+}
+
+/**
+ * What has another datatype in the config than in the model, which is converted, as in Triton's backend; undefined where all
+ * agree. Strings are nothing else's equal: that is left to the check of the config.
+ */
+export function conversionsOf(model: Model, config: ModelConfig): Conversions | undefined {
+  const inputs = differing(model.inputs, config.input ?? [])
+  const outputs = differing(model.outputs, config.output ?? [])
+  return inputs.size + outputs.size === 0 ? undefined : { inputs, outputs }
+}
+
+function differing(
+  ports: readonly Port[],
+  tensors: readonly (ModelInput | ModelOutput)[],
+): Map<string, number> {
+  const wanted = new Map<string, number>()
+  for (const { name, elementType } of ports) {
+    const datatype = datatypeOfConfig(tensors.find((tensor) => tensor.name === name)?.data_type)
+    if (datatype === undefined || datatype === 'BYTES' || elementType === STRING_ELEMENT) continue
+    if (ELEMENTS[datatype] !== elementType) wanted.set(name, ELEMENTS[datatype])
+  }
+  return wanted
 }
 
 function ioSpec({ name, elementType, shape }: Port): IoSpec {

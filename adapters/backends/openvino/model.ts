@@ -13,7 +13,7 @@ import type { Model, ModelFile } from '../../../native/openvino/model.ts'
 import type { Core, OpenVino } from '../../../native/openvino/runtime.ts'
 import type { InlineMode } from '../onnx-pace.ts'
 import { applyShapes } from './batching.ts'
-import { ioOfModel } from './datatypes.ts'
+import { conversionsOf, ioOfModel } from './datatypes.ts'
 import { openVinoError } from './error.ts'
 import { type Activity, OpenVinoInstance } from './instance.ts'
 import { settingsOf } from './settings.ts'
@@ -39,6 +39,9 @@ export async function openOpenVinoModel(options: OpenVinoModelOptions): Promise<
     model = await core.read(file)
     doing = 'setting shapes'
     const fixedRows = applyShapes(model, source.config, settings)
+    doing = 'setting precision'
+    const conversions = conversionsOf(model, source.config)
+    if (conversions !== undefined) model.convert(conversions)
     return new OpenVinoModel(options, model, shown(ioOfModel(model), fixedRows), fixedRows)
   } catch (error) {
     model?.close()

@@ -165,6 +165,25 @@ describe.skipIf(LIBRARY === undefined)(`openvino backend${missing}`, () => {
     await model.close()
   })
 
+  test('datatypes of the config are converted to the model’s and back, as in Triton', async () => {
+    const config: ModelConfig = {
+      max_batch_size: 8,
+      input: [{ name: 'X', data_type: 'TYPE_UINT8', dims: [3] }],
+      output: [{ name: 'Y', data_type: 'TYPE_INT32', dims: [3] }],
+    }
+    const { model, instance } = await open('static', config)
+    expect(model.io).toEqual({
+      inputs: [{ name: 'X', datatype: 'UINT8', shape: [-1, 3] }],
+      outputs: [{ name: 'Y', datatype: 'INT32', shape: [-1, 3] }],
+    })
+    for (let i = 0; i < 3; i++) {
+      const data = Uint8Array.from([i, 2, 200])
+      const y = await run(instance, [{ name: 'X', datatype: 'UINT8', shape: [1, 3], data }])
+      expect([...new Int32Array(y.data.slice().buffer)]).toEqual([i * 2, 4, 400])
+    }
+    await model.close()
+  })
+
   test('an output whose shape depends on values is right however it changes', async () => {
     const { model, instance } = await open('nonzero', { max_batch_size: 0 })
     const int64 = (values: number[]): Tensor => ({
