@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections import deque
 from typing import Any
 
@@ -45,66 +43,6 @@ class Call(Waiter):
             if not answers:
                 self.session.channel.wait(self)
         return answers.popleft()
-
-
-class AsyncCall(Call):
-    """A call that a coroutine waits for."""
-
-    __slots__ = ("_decoupled", "_future", "_lock", "_loop")
-
-    def __init__(
-        self,
-        session: Session,
-        number: int,
-        loop: asyncio.AbstractEventLoop,
-        decoupled: bool,
-    ) -> None:
-        super().__init__(session, number)
-        self._loop = loop
-        self._decoupled = decoupled
-        self._lock = threading.Lock()
-        self._future: asyncio.Future[Any] | None = loop.create_future()
-        self._future.add_done_callback(self._settled)
-        session.pump.begin()
-
-    def future(self) -> asyncio.Future[Any]:
-        """What the coroutine waits for. Asked once, before the request is sent."""
-        if self._future is None:
-            raise RuntimeError("the call is over")
-        return self._future
-
-    def receive(self, frame: Frame) -> None:
-        """Takes an answer; the first one resolves the future, on its loop."""
-        super().receive(frame)
-        future = self._take()
-        if future is not None:
-            try:
-                self._loop.call_soon_threadsafe(self._resolve, future)
-            except RuntimeError:
-                pass  # the loop was closed meanwhile
-
-    def abandon(self) -> None:
-        """It was never sent."""
-        self._take()
-
-    def _take(self) -> asyncio.Future[Any] | None:
-        with self._lock:
-            future, self._future = self._future, None
-        if future is not None:
-            self.session.pump.end()
-        return future
-
-    def _resolve(self, future: asyncio.Future[Any]) -> None:
-        if not future.done():
-            future.set_result(
-                ResponseIterator(self) if self._decoupled else response_of(self.wait())
-            )
-
-    def _settled(self, future: asyncio.Future[Any]) -> None:
-        if future.cancelled():
-            self._take()
-            if self.session.calls.pop(self.number, None) is not None:
-                self.session.channel.send({"kind": "stop", "call": self.number})
 
 
 class ResponseIterator:
@@ -172,9 +110,9 @@ def execute(
     session: Session, request: InferenceRequest, decoupled: bool
 ) -> InferenceResponse | ResponseIterator:
     """Runs a request on another model and waits for its (first) response."""
-    _check(session)
+    check_calls(session)
     call = Call(session, next(session.numbers))
-    error = _send(call, request, decoupled)
+    error = send_call(call, request, decoupled)
     if error is not None:
         call.receive({"error": error})
     if decoupled:
@@ -183,29 +121,13 @@ def execute(
     return response_of(call.wait())
 
 
-def execute_async(
-    session: Session, request: InferenceRequest, decoupled: bool
-) -> asyncio.Future[Any]:
-    """As `execute`, while other coroutines go on."""
-    _check(session)
-    call = AsyncCall(session, next(session.numbers), asyncio.get_running_loop(), decoupled)
-    future = call.future()
-    try:
-        error = _send(call, request, decoupled)
-    except BaseException:
-        call.abandon()
-        raise
-    if error is not None:
-        call.receive({"error": error})
-    return future
-
-
-def _check(session: Session) -> None:
+def check_calls(session: Session) -> None:
+    """Raises TritonModelException where the model may not call others."""
     if not session.initialized:
         raise TritonModelException("BLS is only supported during the 'execute' function.")
 
 
-def _send(call: Call, request: InferenceRequest, decoupled: bool) -> dict[str, Any] | None:
+def send_call(call: Call, request: InferenceRequest, decoupled: bool) -> dict[str, Any] | None:
     """Sends a call; the error that is its answer where its inputs find no room."""
     session = call.session
     trace = request.trace()

@@ -204,6 +204,6 @@ class InferenceRequest:
 
     def async_exec(self, decoupled: bool = False) -> Any:
         """As `exec`, for coroutines: a future. The request is on its way when this returns."""
-        from .calls import execute_async
+        from .async_calls import execute_async
 
         return execute_async(current(), self, decoupled)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 import threading
-import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .channel import Frame
 from .constants import TRITONSERVER_REQUEST_RELEASE_RESCHEDULE, TRITONSERVER_RESPONSE_COMPLETE_FINAL
@@ -19,6 +16,9 @@ from .response import InferenceResponse, parameters_to_wire
 from .session import Session
 from .tensor import Tensor
 
+if TYPE_CHECKING:
+    from .coroutines import Coroutines
+
 
 class Runs:
     """Runs batches on the model, on the thread that calls; coroutines run on one event loop of a
@@ -30,8 +30,8 @@ class Runs:
         self._model = model
         self._model_path = model_path
         self.readiness: Readiness | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._background: set[concurrent.futures.Future[Any]] = set()
+        self._coroutines: Coroutines | None = None
+        self._lock = threading.Lock()
 
     def run(self, frame: Frame) -> None:
         """Executes a `run` and sends what came of it."""
@@ -53,17 +53,31 @@ class Runs:
 
     def ready(self) -> bool:
         """Asks the model's `is_ready`; raises what it raises."""
-        result = self._model.is_ready()
-        if asyncio.iscoroutine(result):
-            result = self._submit(result).result()
+        result = self._settle(self._model.is_ready(), False)
         if not isinstance(result, bool):
             raise TritonModelException("is_ready() must return a boolean value")
         return result
 
     def close(self) -> None:
         """Stops the event loop."""
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._loop.stop)
+        if self._coroutines is not None:
+            self._coroutines.close()
+
+    def _settle(self, result: Any, in_background: bool) -> Any:
+        """What a method returned; a coroutine is run, and with `in_background` not waited for."""
+        # Most models need no event loop, whose module takes as long to load as the worker.
+        from .coroutines import Coroutines, is_coroutine
+
+        if not is_coroutine(result):
+            return result
+        with self._lock:
+            coroutines = self._coroutines
+            if coroutines is None:
+                coroutines = self._coroutines = Coroutines(self._session.channel)
+        if not in_background:
+            return coroutines.wait(result)
+        coroutines.follow(result)
+        return None
 
     def _answer(self, frame: Frame) -> Frame:
         session = self._session
@@ -80,8 +94,8 @@ class Runs:
                 )
             # The list is the model's to change: which request is which stays known here.
             responses = execute(list(requests))
-            if asyncio.iscoroutine(responses):
-                responses = self._run_coroutine(responses, decoupled)
+            if responses is not None and type(responses) is not list:
+                responses = self._settle(responses, decoupled)
             if responses is not None:
                 self._check(requests, responses, decoupled)
             answer["answers"] = self._answers(requests, flights, responses, answer)
@@ -238,29 +252,3 @@ class Runs:
                     }
                 )
         return []
-
-    def _run_coroutine(self, coroutine: Any, decoupled: bool) -> Any:
-        future = self._submit(coroutine)
-        if not decoupled:
-            return future.result()
-        self._background.add(future)
-        future.add_done_callback(self._coroutine_done)
-        return None
-
-    def _submit(self, coroutine: Any) -> concurrent.futures.Future[Any]:
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            asyncio.set_event_loop(self._loop)
-            threading.Thread(target=self._loop.run_forever, name="coroutines", daemon=True).start()
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-
-    def _coroutine_done(self, future: concurrent.futures.Future[Any]) -> None:
-        self._background.discard(future)
-        if future.cancelled():
-            return
-        error = future.exception()
-        if error is not None:
-            message = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-            self._session.channel.send(
-                {"kind": "log", "level": "error", "message": message, "file": "model.py", "line": 0}
-            )
