@@ -38,19 +38,27 @@ describe.skipIf(MISSING !== '')('PyTorch models without code', () => {
     })
   })
 
-  test('do not load where config and arguments differ, or where the file is weights alone', async () => {
-    expect(await load(server, 'too_few')).toContain(
-      "unable to load model 'too_few', configuration expects 1 inputs, model provides 2",
-    )
-    expect(await load(server, 'weights')).toContain(
-      "'model.pt' is no TorchScript file (torch.jit.save)",
-    )
-  })
+  test(
+    'do not load where config and arguments differ, or where the file is weights alone',
+    async () => {
+      expect(await load(server, 'too_few')).toContain(
+        "unable to load model 'too_few', configuration expects 1 inputs, model provides 2",
+      )
+      expect(await load(server, 'weights')).toContain(
+        "'model.pt' is no TorchScript file (torch.jit.save)",
+      )
+    },
+    START_MS,
+  )
 
-  test('run no pickle of a torch.export program', async () => {
-    const error = await load(server, 'evil')
-    expect(error).toContain("'model.pt2' has pickled objects, which can run any code")
-    expect(error).toContain('--backend-config=pytorch,allow-pickle=true')
-    expect(existsSync(join(made.folder, 'ran'))).toBe(false)
-  })
+  test(
+    'run no pickle of a torch.export program',
+    async () => {
+      const error = await load(server, 'evil')
+      expect(error).toContain("'model.pt2' has pickled objects, which can run any code")
+      expect(error).toContain('--backend-config=pytorch,allow-pickle=true')
+      expect(existsSync(join(made.folder, 'ran'))).toBe(false)
+    },
+    START_MS,
+  )
 })

@@ -57,16 +57,24 @@ describe.skipIf(MISSING !== '')('scikit-learn estimators without code', () => {
     )
   })
 
-  test('are not unpickled unless the administrator says so', async () => {
-    const error = await load(server, 'pickled')
-    expect(error).toContain("'model.joblib' is a pickle, which can run any code while it is read")
-    expect(error).toContain('--backend-config=sklearn,allow-pickle=true')
-  })
+  test(
+    'are not unpickled unless the administrator says so',
+    async () => {
+      const error = await load(server, 'pickled')
+      expect(error).toContain("'model.joblib' is a pickle, which can run any code while it is read")
+      expect(error).toContain('--backend-config=sklearn,allow-pickle=true')
+    },
+    START_MS,
+  )
 
-  test('are made of trusted types, or of those that the model names', async () => {
-    const error = await load(server, 'strange')
-    expect(error).toContain("'model.skops' has types that are not trusted: statistics.fmean")
-    const trusted = { trusted_types: { string_value: 'statistics.fmean' } }
-    expect(await load(server, 'strange', { backend: 'sklearn', parameters: trusted })).toBe('')
-  })
+  test(
+    'are made of trusted types, or of those that the model names',
+    async () => {
+      const error = await load(server, 'strange')
+      expect(error).toContain("'model.skops' has types that are not trusted: statistics.fmean")
+      const trusted = { trusted_types: { string_value: 'statistics.fmean' } }
+      expect(await load(server, 'strange', { backend: 'sklearn', parameters: trusted })).toBe('')
+    },
+    START_MS,
+  )
 })

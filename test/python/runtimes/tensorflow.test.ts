@@ -33,12 +33,16 @@ describe.skipIf(MISSING !== '')('TensorFlow models without code', () => {
     })
   })
 
-  test('do not load with a signature or an input that the file does not have', async () => {
-    expect(await load(server, 'missing')).toContain(
-      "'model.savedmodel' has no signature 'lower'; it has serving_default, upper",
-    )
-    expect(await load(server, 'misnamed')).toContain(
-      "unexpected inference input 'lines', allowed inputs for model 'misnamed' are: rows",
-    )
-  })
+  test(
+    'do not load with a signature or an input that the file does not have',
+    async () => {
+      expect(await load(server, 'missing')).toContain(
+        "'model.savedmodel' has no signature 'lower'; it has serving_default, upper",
+      )
+      expect(await load(server, 'misnamed')).toContain(
+        "unexpected inference input 'lines', allowed inputs for model 'misnamed' are: rows",
+      )
+    },
+    START_MS,
+  )
 })

@@ -76,13 +76,17 @@ describe.skipIf(MISSING !== '')('models of transformers without code', () => {
     })
   })
 
-  test('run neither pickles nor code of theirs unless the administrator says so', async () => {
-    expect(await load(server, 'pickled')).toContain(
-      '--backend-config=transformers,allow-pickle=true',
-    )
-    expect(await load(server, 'coded')).toContain(
-      '--backend-config=transformers,trust-remote-code=true',
-    )
-    expect(existsSync(join(made.folder, 'ran'))).toBe(false)
-  })
+  test(
+    'run neither pickles nor code of theirs unless the administrator says so',
+    async () => {
+      expect(await load(server, 'pickled')).toContain(
+        '--backend-config=transformers,allow-pickle=true',
+      )
+      expect(await load(server, 'coded')).toContain(
+        '--backend-config=transformers,trust-remote-code=true',
+      )
+      expect(existsSync(join(made.folder, 'ran'))).toBe(false)
+    },
+    START_MS,
+  )
 })
