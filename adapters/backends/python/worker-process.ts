@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import type { Duplex, Readable } from 'node:stream'
 import { messageOf, ServerError } from '../../../core/errors.ts'
 import type { Clock } from '../../../core/platform.ts'
@@ -17,6 +17,8 @@ import { WorkerOutput } from './worker-output.ts'
 export const END_TIMEOUT_MS = 1_000
 /** How often the memory of a worker with a limit is looked at, milliseconds. */
 export const MEMORY_INTERVAL_MS = 250
+/** How much sooner than others a worker is ended where the machine has no memory left: rather one of them than the server. */
+const OUT_OF_MEMORY_SCORE = 500
 /** How long the last words of a worker that ended are waited for, milliseconds. */
 const LAST_WORDS_MS = 250
 
@@ -120,6 +122,7 @@ export class WorkerProcess {
         ended(signal === null ? `it ended with exit code ${code}` : `it was ended by ${signal}`)
       })
     })
+    if (this.pid > 0) void sacrifice(this.pid)
     if (options.memoryLimitMb > 0) this.#poll()
   }
 
@@ -272,6 +275,11 @@ function notStarted(error: Error, python: string): string {
     return `there is no '${python}': install Python 3.8 or newer with numpy ('apt-get install python3 python3-numpy'), or name it with --backend-config=python,python-runtime=PATH`
   }
   return `'${python}' cannot be started: ${messageOf(error)}`
+}
+
+/** Never rejects: where there is no such choice, there is none. */
+async function sacrifice(pid: number): Promise<void> {
+  await writeFile(`/proc/${pid}/oom_score_adj`, String(OUT_OF_MEMORY_SCORE)).catch(() => {})
 }
 
 /** What its last words say of why a worker ended. */
