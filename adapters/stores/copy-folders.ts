@@ -26,8 +26,9 @@ export function copyFolders(parent: string): CopyFolders {
   }
 
   const remove = async (folder: string): Promise<void> => {
-    made.delete(folder)
     await rm(folder, { recursive: true, force: true })
+    // Not before: a close waits for what is being removed.
+    made.delete(folder)
   }
 
   return {

@@ -27,6 +27,7 @@ import { type OpenStores, openStores } from '../../adapters/stores/open.ts'
 import { openFunction } from '../../adapters/targets/lambda/function.ts'
 import { createServer, type Server } from '../../core/server.ts'
 import { buildWorker } from '../adapters/backends/typescript-rig.ts'
+import { NO_GCS, testGcs } from '../helpers/gcs-server.ts'
 import { NO_S3, testS3 } from '../helpers/s3-server.ts'
 import { testLog } from '../helpers/test-log.ts'
 
@@ -34,6 +35,7 @@ const MODELS = join(import.meta.dirname, '../../models')
 const folder = mkdtempSync(join(tmpdir(), 'nereid-digests-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 if (NO_S3 !== undefined) console.log(`skipped: digests of models on S3: ${NO_S3}`)
+if (NO_GCS !== undefined) console.log(`skipped: digests of models on Cloud Storage: ${NO_GCS}`)
 
 /** A place where models lie, as its owner and as somebody who got in fills it. */
 interface Place {
@@ -80,6 +82,17 @@ async function onS3(): Promise<Place> {
     env: { ...s3.env, AWS_REGION: 'us-east-1' },
     put: (path, content) => s3.put(`models/${path}`, content),
     remove: (path) => s3.remove(`models/${path}`),
+  }
+}
+
+async function onGcs(): Promise<Place> {
+  const gcs = await testGcs()
+  closing.push(() => gcs.stop())
+  return {
+    root: `gs://${gcs.bucket}/models`,
+    env: gcs.env,
+    put: (path, content) => gcs.put(`models/${path}`, content),
+    remove: (path) => gcs.remove(`models/${path}`),
   }
 }
 
@@ -165,6 +178,7 @@ async function serverOn(
 describe.each([
   { where: 'a disk', open: async () => onDisk(), missing: undefined },
   { where: 'S3', open: onS3, missing: NO_S3 },
+  { where: 'Google Cloud Storage', open: onGcs, missing: NO_GCS },
   { where: 'a web server', open: onTheWeb, missing: undefined },
 ])('with --model-digest-file, a model on $where', ({ open, missing }) => {
   test.skipIf(missing !== undefined)(
