@@ -204,6 +204,18 @@ model_warmup [
   expect(found).toMatch(/warning: m\/warmup\/unused no warm-up sample uses/)
 })
 
+test('an initial state whose data is missing is told', async () => {
+  const { findings } = await check({
+    'm/1/x': '',
+    'm/config.pbtxt': `${ECHO}
+sequence_batching { state [ {
+  input_name: "SI" output_name: "SO" data_type: TYPE_FP32 dims: [ 2 ]
+  initial_state { name: "zero" data_type: TYPE_FP32 dims: [ 2 ] data_file: "zero" }
+} ] }`,
+  })
+  expect(lines(findings)).toEqual([expect.stringMatching(/no file 'm\/initial_state\/zero'/)])
+})
+
 const ensemble = (steps: string, input = 'TYPE_FP32'): string => `platform: "ensemble"
 max_batch_size: 4
 input [ { name: "IN" data_type: ${input} dims: [ 2 ] } ]
