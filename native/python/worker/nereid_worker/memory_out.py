@@ -13,7 +13,6 @@ import numpy as np
 
 from .errors import TritonModelException
 
-ALIGNMENT = 64
 SEGMENT_MULTIPLE = 1 << 16
 DEFAULT_GROWTH = 1 << 20
 DEFAULT_LIMIT = 8 << 30
@@ -22,11 +21,6 @@ GIVE_BACK_BYTES = 1 << 20
 KEPT_FREE_BYTES = 64 << 20
 
 _REMOVE = getattr(mmap, "MADV_REMOVE", None)
-
-
-def aligned(length: int) -> int:
-    """`length` rounded up to what blocks and tensors begin at."""
-    return (length + 63) & ~63
 
 
 def size_class(length: int) -> int:

@@ -115,6 +115,15 @@ class InferenceRequest:
         request._sender = InferenceResponseSender(session, flight) if flight.decoupled else None
         return request
 
+    def flight(self) -> Flight:
+        """What may still be sent for it; only the server's requests have one."""
+        if self._flight is None:
+            raise TritonModelException(
+                "Unable to send response. Response sender has no reference to the decoupled state "
+                "of the model."
+            )
+        return self._flight
+
     def inputs(self) -> list[Tensor]:
         """The input tensors."""
         return self._inputs
@@ -177,12 +186,7 @@ class InferenceRequest:
     def get_response_sender(self) -> InferenceResponseSender:
         """What sends the responses of this request, in decoupled models as many as they like."""
         if self._sender is None:
-            if self._flight is None or self._session is None:
-                raise TritonModelException(
-                    "Unable to send response. Response sender has no reference to the decoupled "
-                    "state of the model."
-                )
-            self._sender = InferenceResponseSender(self._session, self._flight)
+            self._sender = InferenceResponseSender(current(), self.flight())
         return self._sender
 
     def set_release_flags(self, flags: int) -> None:

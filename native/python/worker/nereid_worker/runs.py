@@ -6,13 +6,11 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from .channel import Frame
-from .constants import TRITONSERVER_REQUEST_RELEASE_RESCHEDULE, TRITONSERVER_RESPONSE_COMPLETE_FINAL
-from .errors import TritonModelException, describe, error_to_wire
-from .flight import Flight, forget
-from .outputs import write_tensors
+from .errors import TritonModelException, describe
+from .flight import Flight
 from .readiness import Readiness
 from .request import InferenceRequest
-from .response import InferenceResponse, parameters_to_wire
+from .returned import add_answers, check_responses, release_decoupled
 from .session import Session
 from .tensor import Tensor
 
@@ -96,12 +94,17 @@ class Runs:
             responses = execute(list(requests))
             if responses is not None and type(responses) is not list:
                 responses = self._settle(responses, decoupled)
-            if responses is not None:
-                self._check(requests, responses, decoupled)
-            answer["answers"] = self._answers(requests, flights, responses, answer)
-        except (
-            BaseException
-        ) as error:  # also SystemExit and KeyboardInterrupt, which are the model's own here
+            if decoupled:
+                self._check_decoupled(responses)
+                release_decoupled(session, requests)
+                answer["answers"] = []
+            else:
+                if responses is None:
+                    responses = [None] * len(requests)
+                check_responses(requests, responses)
+                add_answers(session, answer, requests, responses)
+        except BaseException as error:
+            # Also SystemExit and KeyboardInterrupt, which are the model's own here.
             message = (
                 f"Failed to process the request(s) for model '{session.instance_name}', message: "
             )
@@ -114,6 +117,13 @@ class Runs:
         finally:
             session.running = None
         return answer
+
+    def _check_decoupled(self, responses: Any) -> None:
+        if responses is not None:
+            raise TritonModelException(
+                f"Python model '{self._session.instance_name}' is using the decoupled mode and the "
+                "execute function must return None."
+            )
 
     def _requests(
         self, frame: Frame, run: int, decoupled: bool
@@ -138,117 +148,3 @@ class Runs:
             requests.append(InferenceRequest.received(session, wire, inputs, flight))
         session.depart(run, flights)
         return requests, flights
-
-    def _check(self, requests: list[InferenceRequest], responses: Any, decoupled: bool) -> None:
-        if decoupled:
-            raise TritonModelException(
-                f"Python model '{self._session.instance_name}' is using the decoupled mode and the "
-                f"execute function "
-                "must return None."
-            )
-        if not isinstance(responses, list):
-            raise TritonModelException(
-                f"Expected a list in the execute return, found type '{type(responses)}'."
-            )
-        if len(responses) != len(requests):
-            raise TritonModelException(
-                "Number of InferenceResponse objects do not match the number of InferenceRequest "
-                "objects. "
-                f"InferenceRequest(s) size is:{len(requests)}, and InferenceResponse(s) size "
-                f"is:{len(responses)}\n"
-            )
-        for request, response in zip(requests, responses):
-            if response is None:
-                continue
-            if request._release == TRITONSERVER_REQUEST_RELEASE_RESCHEDULE:
-                raise TritonModelException(
-                    "Expected a None object in the execute function return list for reschduled "
-                    "request, found type "
-                    f"'{type(response)}'."
-                )
-            if not isinstance(response, InferenceResponse):
-                raise TritonModelException(
-                    "Expected an 'InferenceResponse' object in the execute function return list, "
-                    "found type "
-                    f"'{type(response)}'."
-                )
-            flight = request._flight
-            if flight is not None:
-                with flight.lock:
-                    flight.account(response, TRITONSERVER_RESPONSE_COMPLETE_FINAL)
-
-    def _answers(
-        self,
-        requests: list[InferenceRequest],
-        flights: list[Flight],
-        responses: list[InferenceResponse | None] | None,
-        answer: Frame,
-    ) -> list[Any]:
-        session = self._session
-        answers: list[Any] = []
-        tensors: list[Tensor] = []
-        ours = session.flights.get(answer["run"])
-        open_flights = False
-        for index, request in enumerate(requests):
-            response = None if responses is None else responses[index]
-            flight = flights[index]
-            if response is None:
-                again = request._release == TRITONSERVER_REQUEST_RELEASE_RESCHEDULE
-                answers.append({"again": True} if again else None)
-                if again:
-                    flight.closed = True
-                elif flight.sent == 0 and not flight.closed:
-                    # Whoever holds the sender answers; if nobody does, the end of the request is
-                    # the answer.
-                    request.get_response_sender()
-                if not flight.closed:
-                    open_flights = True
-                elif ours is not None:
-                    ours[index] = None
-                continue
-            if ours is not None:
-                ours[index] = None
-            error = response._error
-            if error is not None:
-                answers.append({"error": error_to_wire(error)})
-                continue
-            response.prune(flight.names)
-            tensors.extend(response._outputs)
-            item: dict[str, Any] = {"outputs": len(response._outputs)}
-            if response._parameters:
-                item["parameters"] = parameters_to_wire(response._parameters)
-            answers.append(item)
-        if not open_flights:
-            session.flights.pop(answer["run"], None)
-        if tensors:
-            block, wires = write_tensors(session.outgoing, tensors)
-            if block is not None:
-                answer["block"] = block
-            at = 0
-            for item in answers:
-                if item is not None and "outputs" in item:
-                    count = item["outputs"]
-                    item["outputs"] = wires[at : at + count]
-                    at += count
-        else:
-            for item in answers:
-                if item is not None and "outputs" in item:
-                    item["outputs"] = []
-        if flights and flights[0].decoupled:
-            return self._decoupled_answers(flights, answers)
-        return answers
-
-    def _decoupled_answers(self, flights: list[Flight], answers: list[Any]) -> list[Any]:
-        for flight, item in zip(flights, answers):
-            if item is not None:
-                forget(self._session.flights, flight)
-                self._session.channel.send(
-                    {
-                        "kind": "sent",
-                        "run": flight.run,
-                        "index": flight.index,
-                        "final": True,
-                        "again": True,
-                    }
-                )
-        return []
