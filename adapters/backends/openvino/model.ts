@@ -25,18 +25,20 @@ export interface OpenVinoModelOptions {
   readonly file: ModelFile
   readonly clock: Clock
   readonly inline: InlineMode
+  readonly signal?: AbortSignal | undefined
   /** Called when nothing of the model is left. */
   readonly onClose: () => void
 }
 
 /** Reads a model for its metadata; it is compiled with its first instance. */
 export async function openOpenVinoModel(options: OpenVinoModelOptions): Promise<BackendModel> {
-  const { core, file, source } = options
+  const { core, file, source, signal } = options
   const settings = settingsOf(source.config)
   let doing = 'reading model'
   let model: Model | null = null
   try {
     model = await core.read(file)
+    signal?.throwIfAborted()
     doing = 'setting shapes'
     const fixedRows = applyShapes(model, source.config, settings)
     doing = 'setting precision'
@@ -45,6 +47,7 @@ export async function openOpenVinoModel(options: OpenVinoModelOptions): Promise<
     return new OpenVinoModel(options, model, shown(ioOfModel(model), fixedRows), fixedRows)
   } catch (error) {
     model?.close()
+    if (signal?.aborted === true) throw error
     throw openVinoError(error, doing)
   }
 }

@@ -60,7 +60,7 @@ export function openVinoBackend(options: OpenVinoBackendOptions): Backend {
         shared ??= ov.openCore()
         const core = own ?? shared
         const onClose = (): void => own?.close()
-        return await openOpenVinoModel({ ov, core, source, file, clock, inline, onClose })
+        return await openOpenVinoModel({ ov, core, source, file, clock, inline, signal, onClose })
       } catch (error) {
         own?.close()
         throw error
