@@ -177,6 +177,8 @@ export class WorkerProcess {
   async close(kindly = false): Promise<void> {
     this.#user = null
     const gone = this.#gone !== null
+    // Nothing else may keep a server alive that is about to say why it cannot start.
+    this.#child.ref()
     this.#channel.close()
     if (!gone && !kindly) this.kill('it was closed')
     else if (!gone) {
