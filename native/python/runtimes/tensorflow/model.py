@@ -31,6 +31,11 @@ FILES = ("model.savedmodel", "model.graphdef")
 def signature_of(config):
     """The model, which has to be kept, and the function of the signature that the parameters name."""
     path = model_path(config, *FILES)
+    # TensorFlow takes it only before anything has run, and again only as it was.
+    for name, key in (("intra", "TF_NUM_INTRA_THREADS"), ("inter", "TF_NUM_INTER_THREADS")):
+        threads = number(config, key)
+        if threads:
+            getattr(tf.config.threading, f"set_{name}_op_parallelism_threads")(threads)
     if not os.path.isdir(path):
         return None, graph_function(path, config)
     tag = parameter(config, "TF_GRAPH_TAG")
@@ -105,10 +110,6 @@ class TritonPythonModel:
 
     def initialize(self, args):
         config = json.loads(args["model_config"])
-        for name, key in (("intra", "TF_NUM_INTRA_THREADS"), ("inter", "TF_NUM_INTER_THREADS")):
-            threads = number(config, key)
-            if threads:
-                getattr(tf.config.threading, f"set_{name}_op_parallelism_threads")(threads)
         self._device = self._choose(args)
         with tf.device(self._device):
             self._kept, self._function = signature_of(config)
