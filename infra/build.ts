@@ -62,8 +62,12 @@ for (const target of targets) {
   try {
     const report = await bundleTarget({ root: ROOT, from: join(TARGETS, target), to: fresh, build })
     writeFileSync(join(fresh, STAMP), JSON.stringify({ source, report }))
-    rmSync(folder, { recursive: true, force: true })
+    // Moved away rather than removed first: whoever starts the server meanwhile finds one or the other.
+    const old = `${fresh}.old`
+    if (existsSync(folder)) renameSync(folder, old)
     renameSync(fresh, folder)
+    // A worker that still runs may write beside its modules.
+    rmSync(old, { recursive: true, force: true, maxRetries: 5 })
     reports.set(target, report)
   } finally {
     rmSync(fresh, { recursive: true, force: true })
