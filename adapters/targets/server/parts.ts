@@ -6,7 +6,7 @@ import { DEFAULT_PROTOCOL_LIMITS } from '../../../core/protocol/limits.ts'
 import { createServer, type Server } from '../../../core/server.ts'
 import { NO_SHARED_MEMORY } from '../../../core/shared-memory/no-shared-memory.ts'
 import { createSharedMemory } from '../../../core/shared-memory/regions.ts'
-import type { SharedMemory } from '../../../core/shared-memory/types.ts'
+import type { SharedMemory, SharedMemoryHost } from '../../../core/shared-memory/types.ts'
 import { cacheMetrics } from '../../cache/metrics.ts'
 import type { ServeOptions } from '../../cli/options.ts'
 import type { ServerParts } from '../../cli/run.ts'
@@ -192,7 +192,16 @@ async function clientRegions(
   log: Log,
 ): Promise<SharedMemory> {
   if (!flags.enabled) return NO_SHARED_MEMORY
-  const { cudaMemory } = await import('../../shared-memory/cuda.ts')
-  const host = { ...(await posixSharedMemory(flags)), cuda: cudaMemory(log) }
+  const host = { ...(await posixSharedMemory(flags)), ...(await gpuRegions(log)) }
   return createSharedMemory({ host, enabled: true, gate: gates.control })
+}
+
+/** Nothing where there is no FFI: then no driver can be asked. */
+async function gpuRegions(log: Log): Promise<Pick<SharedMemoryHost, 'cuda'>> {
+  try {
+    const { cudaMemory } = await import('../../shared-memory/cuda.ts')
+    return { cuda: cudaMemory(log) }
+  } catch {
+    return {}
+  }
 }
