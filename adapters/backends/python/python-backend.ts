@@ -1,3 +1,4 @@
+import { delimiter, join } from 'node:path'
 import type {
   Backend,
   BackendModel,
@@ -11,9 +12,11 @@ import { messageOf, ServerError } from '../../../core/errors.ts'
 import type { Clock } from '../../../core/platform.ts'
 import type { MemoryFiles } from '../../../native/memfd/library.ts'
 import { CustomMetrics } from './custom-metrics.ts'
+import { type Environment, Environments } from './environments.ts'
 import { findModelFiles } from './model-files.ts'
 import { PythonInstance } from './python-instance.ts'
 import { pythonSettings } from './python-settings.ts'
+import type { WorkerCommand } from './worker-process.ts'
 import {
   closeWorker,
   type OpenedWorker,
@@ -47,10 +50,24 @@ export function pythonBackend(options: PythonBackendOptions): Backend {
   const { clock, worker, name = 'python', defaultModelFilename = 'model.py' } = options
   const metrics = options.metrics ?? new CustomMetrics()
   let memory: MemoryFiles | null = null
-  const environmentOf = (flags: ReadonlyMap<string, string>) => ({
-    ...options.environment,
-    NEREID_BACKEND_CONFIG: JSON.stringify(Object.fromEntries(flags)),
-  })
+  const environments = new Environments()
+  const commandOf = (
+    python: string,
+    flags: ReadonlyMap<string, string>,
+    environment: Environment | null,
+  ): WorkerCommand => {
+    const own = environment === null ? null : join(environment.folder, 'bin')
+    const { PATH } = options.environment
+    return {
+      python: environment?.python ?? python,
+      main: worker,
+      environment: {
+        ...options.environment,
+        ...(own === null ? {} : { PATH: PATH === undefined ? own : `${own}${delimiter}${PATH}` }),
+        NEREID_BACKEND_CONFIG: JSON.stringify(Object.fromEntries(flags)),
+      },
+    }
+  }
   return {
     name,
     defaultModelFilename: options.modelFile === undefined ? defaultModelFilename : '',
@@ -61,19 +78,16 @@ export function pythonBackend(options: PythonBackendOptions): Backend {
       const settings = pythonSettings(model.config, flags)
       const files = await findModelFiles(model, defaultModelFilename, options.modelFile, signal)
       memory ??= await openMemory(name)
-      const source: WorkerSource = {
-        model,
-        files,
-        settings,
-        command: { python: settings.python, main: worker, environment: environmentOf(flags) },
-        memory,
-        metrics,
-        clock,
-      }
+      const environment = await environments.open({ ...model, settings: flags })
+      const command = commandOf(settings.python, flags, environment)
+      const source: WorkerSource = { model, files, settings, command, memory, metrics, clock }
       const opened = await openWorker(source, model.config, {
         complete: true,
         name: model.name,
         ...(signal === undefined ? {} : { signal }),
+      }).catch(async (error: unknown) => {
+        await environment?.close()
+        throw error
       })
       try {
         const { config } = opened
@@ -81,9 +95,11 @@ export function pythonBackend(options: PythonBackendOptions): Backend {
           config === null
             ? undefined
             : configFromJson(config, { what: `config of model '${model.name}'` })
-        return new PythonModel(source, flags, opened, completed)
+        const close = async (): Promise<void> => environment?.close()
+        return new PythonModel({ source, flags, spare: opened, config: completed, close })
       } catch (error) {
         await closeWorker(opened)
+        await environment?.close()
         throw error
       }
     },
@@ -103,24 +119,30 @@ async function openMemory(name: string): Promise<MemoryFiles> {
   }
 }
 
+interface PythonModelOptions {
+  readonly source: WorkerSource
+  readonly flags: ReadonlyMap<string, string>
+  /** The one that the load opened. */
+  readonly spare: OpenedWorker
+  readonly config: ModelConfig | undefined
+  readonly close: () => Promise<void>
+}
+
 class PythonModel implements BackendModel {
   readonly config?: ModelConfig
   readonly #source: WorkerSource
   readonly #flags: ReadonlyMap<string, string>
+  readonly #closeRest: () => Promise<void>
   readonly #instances: Set<Instance> = new Set()
   /** The one that the load opened, until the first instance takes it. */
   #spare: OpenedWorker | null
   #closing: Promise<void> | null = null
 
-  constructor(
-    source: WorkerSource,
-    flags: ReadonlyMap<string, string>,
-    spare: OpenedWorker,
-    config: ModelConfig | undefined,
-  ) {
+  constructor({ source, flags, spare, config, close }: PythonModelOptions) {
     this.#source = source
     this.#flags = flags
     this.#spare = spare
+    this.#closeRest = close
     if (config !== undefined) this.config = config
   }
 
@@ -150,5 +172,6 @@ class PythonModel implements BackendModel {
   async #close(): Promise<void> {
     await Promise.all([...this.#instances].map((instance) => instance.close()))
     if (this.#spare !== null) await closeWorker(this.#spare)
+    await this.#closeRest()
   }
 }

@@ -70,7 +70,7 @@ describe.skipIf(MISSING !== undefined)(`a worker that lies (${MISSING ?? ''})`, 
     write(worker, LIAR.replace('ANSWER', answer))
     const logged: string[] = []
     const note = (line: string): void => void logged.push(line)
-    const log = { error: note, warning: note, info: note, verbose: note }
+    const log = { error: note, warning: note, info: note, verbose() {} }
     const model = await backend({ worker }).load(modelOf(repository, 'm', '', { log }))
     const placement = { name: 'm_0', kind: 'KIND_CPU', device: 0 } as const
     return { model, logged, instance: await model.instance(placement, { name: 'm' }) }
