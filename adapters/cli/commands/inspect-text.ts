@@ -7,15 +7,18 @@ import { shapeText } from '../../../core/tensor.ts'
 import { table } from '../tables.ts'
 import type { Inspection } from './inspect.ts'
 
-/** What stands for the tensors that a model does not tell of. */
-const UNTOLD = `# This model does not say what its inputs and outputs are. Fill them in:
-# input [ { name: "INPUT0" data_type: TYPE_FP32 dims: [ -1 ] } ]
-# output [ { name: "OUTPUT0" data_type: TYPE_FP32 dims: [ -1 ] } ]
+/** What stands for the tensors that a model does not tell of. Those of PyTorch go by their places. */
+function untold(backend: string): string {
+  const joint = backend === 'pytorch' ? '__' : ''
+  return `# This model does not say what its inputs and outputs are. Fill them in:
+# input [ { name: "INPUT${joint}0" data_type: TYPE_FP32 dims: [ -1 ] } ]
+# output [ { name: "OUTPUT${joint}0" data_type: TYPE_FP32 dims: [ -1 ] } ]
 `
+}
 
 /** The config as a file. */
 export function inspectionPbtxt({ config }: Inspection): string {
-  return `${printConfig(config)}${tellsTensors(config) ? '' : UNTOLD}`
+  return `${printConfig(config)}${tellsTensors(config) ? '' : untold(config.backend ?? '')}`
 }
 
 export function inspectionJson({ subject, config, io, problem }: Inspection): string {
