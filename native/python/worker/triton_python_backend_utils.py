@@ -82,3 +82,23 @@ __all__ = [
     "unload_model",
     "using_decoupled_model_transaction_policy",
 ]
+
+# Models that print a class, and messages that name one, say where Triton has it.
+for _public in (
+    InferenceRequest,
+    InferenceResponse,
+    InferenceResponseSender,
+    InferenceTrace,
+    Logger,
+    MemoryType,
+    Metric,
+    MetricFamily,
+    MetricKind,
+    PreferredMemory,
+    ResponseIterator,
+    Tensor,
+    TritonError,
+    TritonModelException,
+):
+    _public.__module__ = "c_python_backend_utils"
+ModelConfig.__module__ = __name__

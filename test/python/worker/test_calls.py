@@ -211,7 +211,7 @@ class TritonPythonModel:
     def test_models_are_loaded_unloaded_and_asked_after(self):
         server = self.model(
             """
-pb_utils.load_model("other", config="{}", files={"1/model.py": b"\\x00x"})
+pb_utils.load_model("other", config="{}", files={"file:1/model.py": b"\\x00x"})
 pb_utils.unload_model("other", unload_dependents=True)
 ready = pb_utils.is_model_ready(model_name="other", model_version="2")
 try:

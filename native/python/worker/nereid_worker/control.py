@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import Any
 
 from .errors import TritonModelException
@@ -27,7 +28,8 @@ def load_model(model_name: str, config: str = "", files: dict[str, bytes] | None
     }
     if files:
         frame["files"] = {
-            path: base64.b64encode(
+            # Triton has models say `file:` themselves.
+            (path[len("file:") :] if path.startswith("file:") else path): base64.b64encode(
                 content if isinstance(content, bytes) else str(content).encode()
             ).decode()
             for path, content in files.items()
@@ -50,13 +52,16 @@ def unload_model(model_name: str, unload_dependents: bool = False) -> None:
 
 def is_model_ready(model_name: str, model_version: str = "") -> bool:
     """Whether a model (the version that its policy chooses unless told) is ready."""
-    frame = {
-        "kind": "control",
-        "action": "ready",
-        "model": model_name,
-        "version": str(model_version),
-    }
-    return bool(_control("Failed to check model readiness", frame))
+    version = str(model_version)
+    failure = "Failed to check model readiness"
+    if version and not re.match(r"\s*\+?\d", version):
+        details = "" if re.match(r"\s*-\d", version) else " (details: stol)"
+        message = (
+            f"failed to get model version from specified version string '{version}'{details}, "
+        )
+        raise current().refusal(failure, message + "version should be an integral value > 0")
+    frame = {"kind": "control", "action": "ready", "model": model_name, "version": version}
+    return bool(_control(failure, frame))
 
 
 def _control(failure: str, frame: dict[str, Any]) -> Any:

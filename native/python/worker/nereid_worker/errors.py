@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import enum
 import os
 import sys
 from types import FrameType, TracebackType
 from typing import Any
+
+from .enums import TritonEnum
 
 # An endless recursion is told by its innermost frames.
 MOST_FRAMES = 100
@@ -17,7 +18,7 @@ class TritonModelException(Exception):
     """Misuse of this module, or a failure of the server that the model asked for something."""
 
 
-class ErrorCode(enum.IntEnum):
+class ErrorCode(TritonEnum):
     """Triton's error codes."""
 
     UNKNOWN = 0
@@ -28,6 +29,10 @@ class ErrorCode(enum.IntEnum):
     UNSUPPORTED = 5
     ALREADY_EXISTS = 6
     CANCELLED = 7
+
+
+# What models print of it.
+ErrorCode.__name__ = "__ErrorCode"
 
 
 class TritonError:

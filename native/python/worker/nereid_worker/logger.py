@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import enum
 import os
 import sys
 from types import FrameType
 from typing import Any
 
+from .enums import TritonEnum
 from .errors import TritonModelException
 from .session import current
 
 
-class LogLevel(enum.IntEnum):
+class LogLevel(TritonEnum):
     """Levels of log lines."""
 
     INFO = 0

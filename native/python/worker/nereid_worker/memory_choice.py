@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import enum
+from .enums import TritonEnum
 
 
-class MemoryType(enum.IntEnum):
+class MemoryType(TritonEnum):
     """Kinds of memory."""
 
     TRITONSERVER_MEMORY_GPU = 0

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import enum
 import math
 from typing import Any
 
+from .enums import TritonEnum
 from .errors import TritonModelException
 from .session import current
 
 
-class MetricKind(enum.IntEnum):
+class MetricKind(TritonEnum):
     """Kinds of metrics."""
 
     COUNTER = 0
@@ -22,6 +22,7 @@ COUNTER = MetricKind.COUNTER
 GAUGE = MetricKind.GAUGE
 HISTOGRAM = MetricKind.HISTOGRAM
 
+_NOT_MADE = "Error when creating Metric"
 _DELETED = (
     "Invalid metric operation as the corresponding 'MetricFamily' has been deleted. The "
     "'MetricFamily' object should "
@@ -39,13 +40,8 @@ class Metric:
         buckets: list[float] | None,
     ) -> None:
         self._dropped = True
-        for value in (labels or {}).values():
-            if not isinstance(value, str):
-                raise TritonModelException(
-                    "Error when creating Metric: Failed to process the request for model "
-                    f"'{current().instance_name}', message: attempt to access JSON non-string as "
-                    f"string"
-                )
+        if any(not isinstance(value, str) for value in (labels or {}).values()):
+            raise current().refusal(_NOT_MADE, "attempt to access JSON non-string as string")
         self._session = current()
         self._number = next(self._session.numbers)
         frame: dict[str, Any] = {
@@ -57,7 +53,7 @@ class Metric:
         }
         if buckets is not None:
             frame["buckets"] = buckets
-        _asked("Error when creating Metric", frame)
+        _asked(_NOT_MADE, frame)
         self._dropped = False
 
     def increment(self, value: float) -> None:
@@ -139,6 +135,8 @@ class MetricFamily:
             if self._kind != MetricKind.HISTOGRAM:
                 raise TritonModelException("Failed to create metric. Unexpected buckets found.")
             buckets = [float(bound) for bound in buckets]
+            if any(low >= high for low, high in zip(buckets, buckets[1:])):
+                raise self._session.refusal(_NOT_MADE, "Bucket Boundaries must be strictly sorted")
         elif self._kind == MetricKind.HISTOGRAM:
             raise TritonModelException("Failed to create metric. Missing required buckets.")
         metric = Metric(self, labels, buckets)

@@ -103,12 +103,15 @@ class Session:
             self.replies.pop(number, None)
         error = reply.frame.get("error")
         if error is not None:
-            raise TritonModelException(
-                f"{failure}: Failed to process the request for model '{self.instance_name}', "
-                f"message: "
-                f"{error.get('message', '')}"
-            )
+            raise self.refusal(failure, error.get("message", ""))
         return reply.frame
+
+    def refusal(self, failure: str, message: str) -> TritonModelException:
+        """What a model is told of a question that the server, or the worker for it, refused."""
+        return TritonModelException(
+            f"{failure}: Failed to process the request for model '{self.instance_name}', "
+            f"message: {message}"
+        )
 
     def _dispatch(self, frame: Frame) -> None:
         grown = frame.get("grown")
