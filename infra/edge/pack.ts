@@ -23,7 +23,7 @@ const OUT = join(ROOT, 'dist/edge-package')
 const NAME = 'nereid-edge-linux-arm64'
 /** Bytes of the tarball. */
 const MAX_PACKED = 62 * 1000 * 1000
-const SAMPLES = ['digits', 'iris', 'wine']
+const SAMPLES = ['digits', 'iris', 'tumour', 'wine']
 const ARCH = 'arm64'
 
 execFileSync(process.execPath, ['--import', 'tsx', 'infra/build.ts', 'edge', '--quiet'], {

@@ -23,7 +23,7 @@ const OUT = join(ROOT, 'dist/lambda-zips')
 const MAX_ZIP = 50 * 1000 * 1000
 const MAX_UNZIPPED = 250 * 1024 * 1024
 /** Names in the repository's `models` that come along when nothing is said. */
-const SAMPLES = ['digits', 'iris', 'wine']
+const SAMPLES = ['digits', 'iris', 'tumour', 'wine']
 
 const flag = process.argv.slice(2).find((one) => one.startsWith('--models='))
 const models = flag?.slice('--models='.length)

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ROOT } from './child.ts'
 
-/** A model repository for the suite: `digits`, `iris`, and of `wine` only the first version. */
+/** A model repository for the suite: `digits`, `iris`, `tumour`, and of `wine` only the first version. */
 export interface TargetRepository {
   readonly folder: string
   /** Puts version 2 of `wine` there, at once as a whole. */
@@ -16,7 +16,7 @@ export function targetRepository(folder?: string): TargetRepository {
   const root = folder ?? mkdtempSync(join(tmpdir(), 'nereid-suite-'))
   const models = join(ROOT, 'models')
   mkdirSync(root, { recursive: true })
-  for (const name of ['digits', 'iris', 'wine']) {
+  for (const name of ['digits', 'iris', 'tumour', 'wine']) {
     cpSync(join(models, name), join(root, name), {
       recursive: true,
       filter: (path) => !/wine\/[2-9]/.test(path),

@@ -72,7 +72,7 @@ describe('many models on one endpoint', () => {
     'sagemaker',
     async (): Promise<StartedTarget> => {
       const server = await endpoint(MANY)
-      for (const name of ['digits', 'iris', 'wine']) {
+      for (const name of ['digits', 'iris', 'tumour', 'wine']) {
         expect((await load(server, name, archive(name))).status).toBe(200)
       }
       return {

@@ -132,6 +132,17 @@ export function targetSuite(
       for (const [i, odd] of expected.entries()) expect(odds[i]).toBeCloseTo(odd, 4)
     })
 
+    test('a forest says what XGBoost says', async () => {
+      const { rows, malignant } = model('tumour') as { rows: number[][]; malignant: number[] }
+      const whole = malignant.filter((_, i) => !rows[i]?.includes(null as never))
+      const data = rows.filter((row) => !row.includes(null as never)).flat()
+      const shape = [whole.length, 30]
+      const inputs = [{ name: 'input__0', datatype: 'FP32', shape, data }]
+      const found = (await output(infer('tumour', { inputs }), 'output__0')) as number[]
+      expect(found).toHaveLength(2 * 4)
+      for (const [i, odd] of whole.entries()) expect(found[2 * i + 1]).toBeCloseTo(odd, 5)
+    })
+
     test.skipIf(facts.binary === false)('tensors go there and back as bytes', async () => {
       const json = JSON.parse(fixture('digits/7.json').toString())
       const expected = await output(infer('digits', { inputs: json.inputs }), 'scores')

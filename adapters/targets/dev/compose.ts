@@ -78,7 +78,7 @@ export async function composeDev(setup: {
     parts: {
       log,
       repositories,
-      backendNames: ['identity', 'onnxruntime', 'repeat', 'typescript'],
+      backendNames: ['fil', 'identity', 'onnxruntime', 'repeat', 'typescript'],
       close: () => worker.close(),
       createServer: () => Promise.resolve(server),
       startGrpc: () => {

@@ -29,6 +29,15 @@ const cases: [
   ['an OpenVINO file', {}, ['model.xml', 'model.bin'], ['openvino', undefined, 'model.xml']],
   ['a TorchScript file', {}, ['model.pt'], ['pytorch', 'pytorch_libtorch', 'model.pt']],
   ['a Python file', {}, ['model.py'], ['python', undefined, 'model.py']],
+  ['a forest of XGBoost', {}, ['xgboost.ubj'], ['fil', undefined, 'xgboost.ubj']],
+  ['a forest of LightGBM', {}, ['model.txt'], ['fil', undefined, 'model.txt']],
+  [
+    'a checkpoint of Treelite',
+    { backend: 'fil' },
+    ['checkpoint.tl'],
+    ['fil', undefined, 'checkpoint.tl'],
+  ],
+  ['a text beside a Python file', {}, ['model.txt', 'model.py'], ['python', undefined, 'model.py']],
   ['a TypeScript file', {}, ['model.ts'], ['typescript', undefined, 'model.ts']],
   [
     'the typescript backend and a JavaScript file',
