@@ -39,6 +39,13 @@ const SAME_NAME: Readonly<Record<string, Check>> = {
   trt_dump_ep_context_model: parseBoolean,
   trt_ep_context_file_path: text,
   trt_ep_context_embed_mode: parseInteger,
+  // Those that ONNX Runtime has beyond Triton's list.
+  trt_engine_hw_compatible: parseBoolean,
+  trt_op_types_to_exclude: text,
+  trt_preview_features: text,
+  trt_weight_stripped_engine_enable: parseBoolean,
+  trt_onnx_model_folder_path: text,
+  trt_load_user_initializer: parseBoolean,
 }
 
 /** Those that Triton calls differently than ONNX Runtime. */
