@@ -25,7 +25,7 @@ from nereid_runtimes.files import model_path
 from nereid_runtimes.libraries import need
 from nereid_runtimes.options import parameter, setting
 
-need("torch", "torch")
+need("torch", "torch transformers")
 need("transformers", "transformers").utils.logging.disable_progress_bar()
 
 from text_folder import Folder
