@@ -2,6 +2,9 @@ import koffi from 'koffi'
 import type { Pointer } from '../onnxruntime/functions.ts'
 import { type OpenVinoLibrary, openOpenVinoLibrary } from './library.ts'
 
+/** ov_status_e of what a library cannot do by its C API. */
+export const NOT_IMPLEMENTED = -16
+
 /** What OpenVINO says when a call fails. */
 export class OpenVinoError extends Error {
   /** ov_status_e: -1 general, -5 not found, -13 cancelled, -14 invalid parameter, … */

@@ -15,7 +15,6 @@ export const FUNCTIONS = {
 
   createCore: ['ov_core_create', 'int', ['void *']],
   freeCore: ['ov_core_free', 'void', ['uintptr_t']],
-  addExtension: ['ov_core_add_extension', 'int', ['uintptr_t', 'str']],
   availableDevices: ['ov_core_get_available_devices', 'int', ['uintptr_t', 'void *']],
   freeAvailableDevices: ['ov_available_devices_free', 'void', ['void *']],
   readModel: ['ov_core_read_model', 'int', ['uintptr_t', 'str', 'str?', 'void *']],
@@ -107,17 +106,22 @@ export const FUNCTIONS = {
     'int',
     ['int', 'int64', 'void *', 'uintptr_t', 'void *'],
   ],
-  createStringTensor: [
-    'ov_tensor_create_from_string_array',
-    'int',
-    ['void *', 'size_t', 'int64', 'void *', 'void *'],
-  ],
   freeTensor: ['ov_tensor_free', 'void', ['uintptr_t']],
   tensorData: ['ov_tensor_data', 'int', ['uintptr_t', 'void *']],
   tensorShape: ['ov_tensor_get_shape', 'int', ['uintptr_t', 'void *']],
   tensorElementType: ['ov_tensor_get_element_type', 'int', ['uintptr_t', 'void *']],
   tensorByteSize: ['ov_tensor_get_byte_size', 'int', ['uintptr_t', 'void *']],
   freeShape: ['ov_shape_free', 'int', ['void *']],
+} as const
+
+/** Functions that older libraries lack. */
+export const OPTIONAL_FUNCTIONS = {
+  addExtension: ['ov_core_add_extension', 'int', ['uintptr_t', 'str']],
+  createStringTensor: [
+    'ov_tensor_create_from_string_array',
+    'int',
+    ['void *', 'size_t', 'int64', 'void *', 'void *'],
+  ],
 } as const
 
 /** Properties that `compileModel` has arguments for. */
@@ -145,5 +149,9 @@ type Entry<T> = T extends readonly [
   ? Callable<[...Arguments<A>], Types[R]>
   : never
 
-/** Every function of the table, typed from it. */
-export type Functions = { readonly [K in keyof typeof FUNCTIONS]: Entry<(typeof FUNCTIONS)[K]> }
+/** Every function, typed from the tables. */
+export type Functions = {
+  readonly [K in keyof typeof FUNCTIONS]: Entry<(typeof FUNCTIONS)[K]>
+} & {
+  readonly [K in keyof typeof OPTIONAL_FUNCTIONS]: Entry<(typeof OPTIONAL_FUNCTIONS)[K]> | null
+}

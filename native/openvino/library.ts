@@ -1,6 +1,6 @@
 import koffi from 'koffi'
 import { configureFfi } from '../ffi.ts'
-import { FUNCTIONS, type Functions } from './functions.ts'
+import { FUNCTIONS, type Functions, OPTIONAL_FUNCTIONS } from './functions.ts'
 
 const RTLD_NOW = 2
 const RTLD_NODELETE = 0x1000
@@ -28,6 +28,13 @@ export function openOpenVinoLibrary(path: string): OpenVinoLibrary {
   for (const [name, [symbol, result, parameters]] of Object.entries(FUNCTIONS)) {
     const types = parameters.map((type) => (type === 'str?' ? 'str' : type))
     bound[name] = handle.func(symbol, result, types)
+  }
+  for (const [name, [symbol, result, parameters]] of Object.entries(OPTIONAL_FUNCTIONS)) {
+    try {
+      bound[name] = handle.func(symbol, result, [...parameters])
+    } catch {
+      bound[name] = null
+    }
   }
   const copy = libc.func('memcpy', 'void', ['uintptr_t', 'uintptr_t', 'size_t'])
   return { ...(bound as unknown as Functions), path, copy }

@@ -1,7 +1,7 @@
 import koffi from 'koffi'
 import type { Pointer } from '../onnxruntime/functions.ts'
 import { addressOf, allocate, type Memory } from '../onnxruntime/memory.ts'
-import { loadOpenVinoApi, type OpenVinoApi } from './api.ts'
+import { loadOpenVinoApi, NOT_IMPLEMENTED, type OpenVinoApi, OpenVinoError } from './api.ts'
 import { type CompiledModel, compileModel } from './compiled-model.ts'
 import { checkElementTypes } from './element-types.ts'
 import { type Model, type ModelFile, readModel } from './model.ts'
@@ -72,7 +72,12 @@ function openCore(api: OpenVinoApi): Core {
   let pointer = api.result((out) => api.createCore(out))
   return {
     devices: () => devices(api, pointer),
-    addExtension: (path) => api.check(api.addExtension(pointer, path)),
+    addExtension: (path) => {
+      if (api.addExtension === null) {
+        throw new OpenVinoError(NOT_IMPLEMENTED, `OpenVINO ${api.version} takes no extensions`)
+      }
+      api.check(api.addExtension(pointer, path))
+    },
     read: (file) => readModel(api, pointer, file),
     compile: (model, device, properties) =>
       compileModel(api, { core: pointer, model, device, properties }),

@@ -1,6 +1,6 @@
 import type { Pointer } from '../onnxruntime/functions.ts'
 import { addressOf, allocate } from '../onnxruntime/memory.ts'
-import type { OpenVinoApi } from './api.ts'
+import { NOT_IMPLEMENTED, type OpenVinoApi, OpenVinoError } from './api.ts'
 
 /** Bytes of a pointer, a size, a dimension. */
 const WORD = 8
@@ -52,6 +52,9 @@ export function createStringTensor(
   elements: readonly Uint8Array[],
   shape: readonly number[],
 ): Pointer {
+  const { createStringTensor: create } = api
+  if (create === null)
+    throw new OpenVinoError(NOT_IMPLEMENTED, `OpenVINO ${api.version} takes no strings`)
   const count = elements.length
   let longest = 0
   for (const element of elements) longest = Math.max(longest, element.length)
@@ -64,9 +67,7 @@ export function createStringTensor(
     pointers[i] = BigInt(table.address + end - (elements[i] as Uint8Array).length)
   }
   const dims = dimensions(shape)
-  const tensor = api.result((out) =>
-    api.createStringTensor(table.bytes, count, shape.length, dims, out),
-  )
+  const tensor = api.result((out) => create(table.bytes, count, shape.length, dims, out))
   try {
     const strings = stringTable(api, tensor, elements.length)
     for (let i = 0; i < elements.length; i++) {
@@ -105,8 +106,9 @@ function stringTable(api: OpenVinoApi, tensor: Pointer, count: number): BigUint6
   return words
 }
 
-function otherLayout(api: OpenVinoApi): Error {
-  return new Error(`OpenVINO at ${api.path} was built with another C++ library than libstdc++`)
+function otherLayout(api: OpenVinoApi): OpenVinoError {
+  const text = `OpenVINO at ${api.path} was built with another C++ library than libstdc++`
+  return new OpenVinoError(NOT_IMPLEMENTED, text)
 }
 
 function dimensions(shape: readonly number[]): BigInt64Array {
