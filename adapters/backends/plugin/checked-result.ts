@@ -9,13 +9,16 @@ export type OutputTypes = ReadonlyMap<string, string>
 
 /** What a plug-in answered a batch, once it is what it has to be. Throws INTERNAL that says what it is instead. */
 export function checkedResult(given: unknown, batch: Batch, types: OutputTypes): BatchResult {
-  const { outputs, answers, again, release } = record(given, 'an answer')
-  const checked = {
-    outputs: tensors(outputs, types),
-    ...(typeof release === 'function' ? { release: () => void release.call(given) } : {}),
+  const from = record(given, 'an answer')
+  const outputs = tensors(from['outputs'], types)
+  const release = releaseOf(from)
+  const { answers, again } = from
+  if (answers === undefined && again === undefined) {
+    return release === undefined ? { outputs } : { outputs, release }
   }
   return {
-    ...checked,
+    outputs,
+    ...(release === undefined ? {} : { release }),
     ...(answers === undefined ? {} : { answers: checkedAnswers(answers, batch, types) }),
     ...(again === undefined ? {} : { again: checkedAgain(again, batch) }),
   }
@@ -23,15 +26,19 @@ export function checkedResult(given: unknown, batch: Batch, types: OutputTypes):
 
 /** One response of its own. Throws as {@link checkedResult}. */
 export function checkedResponse(given: unknown, types: OutputTypes): InferResponse {
-  const { outputs, parameters, release } = record(given, 'a response')
-  if (parameters !== undefined && !(parameters instanceof Map)) {
-    throw nonsense("a response's parameters are no Map")
-  }
-  return {
-    outputs: tensors(outputs, types),
-    ...(parameters === undefined ? {} : { parameters: parameters as Parameters }),
-    ...(typeof release === 'function' ? { release: () => void release.call(given) } : {}),
-  }
+  const from = record(given, 'a response')
+  const outputs = tensors(from['outputs'], types)
+  const release = releaseOf(from)
+  const { parameters } = from
+  if (parameters === undefined) return release === undefined ? { outputs } : { outputs, release }
+  if (!(parameters instanceof Map)) throw nonsense("a response's parameters are no Map")
+  const told = { outputs, parameters: parameters as Parameters }
+  return release === undefined ? told : { ...told, release }
+}
+
+function releaseOf(from: Record<string, unknown>): (() => void) | undefined {
+  const { release } = from
+  return typeof release === 'function' ? () => void release.call(from) : undefined
 }
 
 function checkedAnswers(
@@ -61,41 +68,45 @@ function checkedAgain(given: unknown, { requests }: Batch): readonly InferReques
 
 function tensors(given: unknown, types: OutputTypes): readonly Tensor[] {
   if (!Array.isArray(given)) throw nonsense("'outputs' is no array")
-  for (const one of given) checkTensor(one, types)
+  for (let i = 0; i < given.length; i++) checkTensor(given[i], types)
   return given as readonly Tensor[]
 }
 
 function checkTensor(given: unknown, types: OutputTypes): void {
   const { name, datatype, shape, data } = record(given, 'an output')
   if (typeof name !== 'string') throw nonsense('an output has no name')
-  const what = `output '${name.slice(0, 80)}'`
   if (typeof datatype !== 'string' || !isDatatype(datatype)) {
-    throw nonsense(`${what} has the datatype '${String(datatype).slice(0, 80)}'`)
+    throw nonsense(`${outputCalled(name)} has the datatype '${String(datatype).slice(0, 80)}'`)
   }
   const declared = types.get(name)
   if (declared !== undefined && declared !== datatype) {
-    throw nonsense(`${what} is ${datatype}, the model's configuration says ${declared}`)
+    throw nonsense(
+      `${outputCalled(name)} is ${datatype}, the model's configuration says ${declared}`,
+    )
   }
-  if (!Array.isArray(shape)) throw nonsense(`${what} has no shape`)
-  if (!(data instanceof Uint8Array)) throw nonsense(`the data of ${what} is no Uint8Array`)
+  if (!Array.isArray(shape)) throw nonsense(`${outputCalled(name)} has no shape`)
+  if (!(data instanceof Uint8Array))
+    throw nonsense(`the data of ${outputCalled(name)} is no Uint8Array`)
   const expected = byteSize(datatype, shape)
   if (expected >= 0 && expected !== data.length) {
     throw nonsense(
-      `${what} of shape ${shapeText(shape)} has ${data.length} bytes, expected ${expected}`,
+      `${outputCalled(name)} of shape ${shapeText(shape)} has ${data.length} bytes, expected ${expected}`,
     )
   }
-  if (expected < 0) checkStrings(what, data, elementCount(shape))
+  if (expected < 0) checkStrings(name, data, elementCount(shape))
 }
 
-function checkStrings(what: string, data: Uint8Array, count: number): void {
+function checkStrings(name: string, data: Uint8Array, count: number): void {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength)
   let at = 0
   let left = count
   for (; left > 0 && at + 4 <= data.length; left--) at += 4 + view.getUint32(at, true)
   if (left > 0 || at !== data.length) {
-    throw nonsense(`the data of ${what} is not ${count} strings`)
+    throw nonsense(`the data of ${outputCalled(name)} is not ${count} strings`)
   }
 }
+
+const outputCalled = (name: string): string => `output '${name.slice(0, 80)}'`
 
 function record(given: unknown, what: string): Record<string, unknown> {
   if (typeof given !== 'object' || given === null) throw nonsense(`${what} is no object`)
