@@ -159,3 +159,39 @@ test('code that comes with a load request is not run', async () => {
   )
   expect(lines.join('\n')).not.toContain('opened')
 })
+
+test('models that come and go under load answer every request, and leave nothing open', async () => {
+  const path = await folder({
+    'models/m/config.pbtxt': CONFIG,
+    'models/m/1/x': '',
+    'backends/echo/index.mjs': ECHO,
+  })
+  const { server, lines } = await serve(path, 'explicit')
+  let going = true
+  let answered = 0
+  const ask = async (): Promise<void> => {
+    while (going) {
+      const answer = await infer(server, 'm').catch((error: unknown) => error)
+      if (answer instanceof Error)
+        expect(answer.message).toMatch(/not (ready|found|available)|unknown model/)
+      else answered++
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+  const asking = Promise.all([ask(), ask(), ask(), ask()])
+  for (let round = 0; round < 30; round++) {
+    await server.unload('m', false)
+    await server.load('m', {})
+    // A load in place: the old model goes when the new one serves.
+    await write(path, { 'models/m/1/x': String(round) })
+    await server.load('m', {})
+  }
+  going = false
+  await asking
+  await server.unload('m', false)
+  const count = (line: string): number => lines.filter((one) => one === `info: ${line}`).length
+  expect(answered).toBeGreaterThan(0)
+  await expect.poll(() => count('closed model m')).toBe(61)
+  await expect.poll(() => count('closed echo')).toBe(count('opened echo'))
+  expect(lines.filter((line) => line.startsWith('error'))).toEqual([])
+})
