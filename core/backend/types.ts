@@ -40,7 +40,8 @@ export interface Peers {
   find(name: string, version: string): PeerModel
   /** As the load API does, with `overrides` as they come with it: the config as JSON text, files by name. */
   load(name: string, overrides?: PeerOverrides): Promise<void>
-  unload(name: string): Promise<void>
+  /** `dependents` = with the models that only it needs. */
+  unload(name: string, dependents?: boolean): Promise<void>
 }
 
 /** One version of a model as a backend gets to see it. */
@@ -162,6 +163,8 @@ export interface BackendModel {
   readonly io?: ModelIo
   /** What it says of itself as a config: fields that the user's config lacks are taken from it. */
   readonly config?: ModelConfig
+  /** The user's config as the model itself completed it: takes its place as a whole. */
+  readonly completed?: ModelConfig
   /** `config` is complete and validated. Throws ServerError with the reason when the placement cannot be had. */
   instance(placement: Placement, config: ModelConfig): Promise<Instance>
   close(): Promise<void>

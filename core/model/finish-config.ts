@@ -29,10 +29,9 @@ export function finishConfig(options: FinishOptions): ModelConfig {
 /** What the user wrote, with what it lacks taken from the model itself. Throws INVALID_ARG where that cannot be. */
 export function completedConfig(options: FinishOptions): ModelConfig {
   const { source, backendModel, autoComplete } = options
-  const given =
-    autoComplete && backendModel.config !== undefined
-      ? { ...backendModel.config, ...source.config }
-      : source.config
+  const given = autoComplete
+    ? (backendModel.completed ?? { ...backendModel.config, ...source.config })
+    : source.config
   return completeConfig(given, backendModel.io, {
     modelName: source.name,
     defaultMaxBatchSize: defaultMaxBatchSize(source.settings),

@@ -60,7 +60,7 @@ export class RepositoryManager {
       ...options,
       control: {
         load: (name, overrides = {}) => this.load(name, overrides),
-        unload: (name) => this.unload(name, false),
+        unload: (name, dependents = false) => this.unload(name, dependents),
       },
       planOptions: () => this.#planOptions(),
       signal: this.#abort.signal,

@@ -15,7 +15,7 @@ export function peersOnDemand(onDemand: OnDemand, peers: Peers): Peers {
       return new AbsentPeer(onDemand, peers, name, version)
     },
     load: (name) => withModel(onDemand, name, undefined, () => {}, true),
-    unload: (name) => peers.unload(name),
+    unload: (name, dependents) => peers.unload(name, dependents),
   }
 }
 

@@ -33,6 +33,8 @@ export interface PeerControl {
   /** Of `load`: as with the load API. */
   readonly config?: string
   readonly files?: ReadonlyMap<string, Uint8Array>
+  /** Of `unload`: with the models that only it needs. */
+  readonly dependents?: boolean
 }
 
 export interface PeerCallsOptions {
@@ -117,11 +119,12 @@ export class PeerCalls {
     this.#open.clear()
   }
 
-  async #carryOut({ action, model, version, config, files }: PeerControl): Promise<boolean> {
+  async #carryOut(asked: PeerControl): Promise<boolean> {
     const { peers } = this.#options
+    const { action, model, version, config, files } = asked
     if (peers === undefined) throw noPeers()
     if (action === 'ready') return isReady(peers, model, version)
-    if (action === 'unload') await peers.unload(model)
+    if (action === 'unload') await peers.unload(model, asked.dependents)
     else {
       await peers.load(model, {
         ...(config === undefined ? {} : { config }),

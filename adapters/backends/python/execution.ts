@@ -79,7 +79,7 @@ export class Execution {
   ran(message: Message, memory: ReceivedMemory): void {
     if (this.#returned || this.#ended) throw new Error('a batch ended twice')
     if (message.error !== undefined && message.error !== null) {
-      this.end(readError(message.error))
+      this.#failed(readError(message.error))
       return
     }
     if (this.#options.answers !== null) {
@@ -123,6 +123,17 @@ export class Execution {
     if (last) this.#take(index, 'later')
     answers.send(index, answer, last)
     if (!last && answer !== null) this.#credit(index, request)
+  }
+
+  /** What was answered before stays answered. */
+  #failed(error: ServerError): void {
+    if (this.#options.answers !== null || this.#open === this.#requests.length) {
+      this.end(error)
+      return
+    }
+    this.#returned = true
+    for (let i = 0; i < this.#answers.length; i++) this.#take(i, error)
+    this.#endWhenAnswered()
   }
 
   /** Fails whatever has no last answer. Idempotent. */

@@ -17,6 +17,7 @@ export interface Message {
   readonly version?: unknown
   readonly request?: unknown
   readonly decoupled?: unknown
+  readonly dependents?: unknown
   readonly action?: unknown
   readonly config?: unknown
   readonly files?: unknown

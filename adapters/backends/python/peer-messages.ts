@@ -62,6 +62,7 @@ export function readControl(message: Message): PeerControl {
     model: textOf(message.model, 'model'),
     version: typeof version === 'string' ? version : '',
     ...(typeof config === 'string' && config !== '' ? { config } : {}),
+    dependents: message.dependents === true,
     ...(files === undefined || files === null ? {} : { files: readFiles(files) }),
   }
 }

@@ -96,7 +96,7 @@ export function pythonBackend(options: PythonBackendOptions): Backend {
             ? undefined
             : configFromJson(config, { what: `config of model '${model.name}'` })
         const close = async (): Promise<void> => environment?.close()
-        return new PythonModel({ source, flags, spare: opened, config: completed, close })
+        return new PythonModel({ source, flags, spare: opened, completed, close })
       } catch (error) {
         await closeWorker(opened)
         await environment?.close()
@@ -124,12 +124,12 @@ interface PythonModelOptions {
   readonly flags: ReadonlyMap<string, string>
   /** The one that the load opened. */
   readonly spare: OpenedWorker
-  readonly config: ModelConfig | undefined
+  readonly completed: ModelConfig | undefined
   readonly close: () => Promise<void>
 }
 
 class PythonModel implements BackendModel {
-  readonly config?: ModelConfig
+  readonly completed?: ModelConfig
   readonly #source: WorkerSource
   readonly #flags: ReadonlyMap<string, string>
   readonly #closeRest: () => Promise<void>
@@ -138,12 +138,12 @@ class PythonModel implements BackendModel {
   #spare: OpenedWorker | null
   #closing: Promise<void> | null = null
 
-  constructor({ source, flags, spare, config, close }: PythonModelOptions) {
+  constructor({ source, flags, spare, completed, close }: PythonModelOptions) {
     this.#source = source
     this.#flags = flags
     this.#spare = spare
     this.#closeRest = close
-    if (config !== undefined) this.config = config
+    if (completed !== undefined) this.completed = completed
   }
 
   async instance(placement: Placement, config: ModelConfig): Promise<Instance> {
