@@ -194,12 +194,45 @@ class Decoupled(WorkerCase):
             # In one piece: both frames are read before the run begins.
             block, wires = server.put([("IN", FOUR)])
             frames = [
-                {"kind": "run", "run": run, "decoupled": False, "requests": [{"inputs": wires}] * 2},
+                {
+                    "kind": "run",
+                    "run": run,
+                    "decoupled": False,
+                    "requests": [{"inputs": wires}] * 2,
+                },
                 {"kind": "cancel", "run": run, "index": 1},
             ]
             server.send_all(frames)
             ran = server.expect("ran")
             self.assertEqual(server.tensor(ran["answers"][0]["outputs"][0]).tolist(), [False, True])
+
+    def test_a_thread_that_waits_for_credits_of_a_failed_run_is_let_go(self):
+        server = self.execute(
+            """
+            import threading
+            if requests[0].request_id() == "next":
+                self.thread.join()
+                requests[0].get_response_sender().send(flags=1)
+                return
+            sender = requests[0].get_response_sender()
+            def send():
+                try:
+                    for _ in range(3):
+                        sender.send(pb_utils.InferenceResponse())
+                except pb_utils.TritonModelException:
+                    pass
+            self.thread = threading.Thread(target=send)
+            self.thread.start()
+            while sender._flight.waiter is None:
+                pass
+            raise ValueError("gone")
+            """,
+            credits=1,
+        )
+        server.run(1, [{"IN": FOUR}], decoupled=True)
+        self.assertIn("gone", server.expect("ran")["error"]["message"])
+        server.run(2, [{"IN": FOUR}], decoupled=True, id="next")
+        server.expect("ran")
 
     def test_coroutines_of_several_runs_go_on_at_the_same_time(self):
         server = self.started(

@@ -1,5 +1,6 @@
 """Executing requests: tensors in and out, errors, and what a model may return."""
 
+import random
 import unittest
 
 import numpy as np
@@ -108,6 +109,23 @@ class Execute(WorkerCase):
         self.assertIn(
             "outputs", self.answer(server, {"IN": np.array([3], np.float32)})["answers"][0]
         )
+
+    def test_memory_stays_bounded_over_answers_of_all_sizes(self):
+        seed = random.randrange(1 << 32)
+        random_ = random.Random(seed)
+        server = self.execute(IDENTITY, memory=[1 << 20, 32 << 20])
+        held = []
+        for _ in range(400):
+            array = np.full(random_.randrange(1, 60_000), random_.random(), np.float32)
+            server.next = 0
+            ran = self.answer(server, {"IN": array})
+            self.assertNotIn("error", ran, f"seed {seed}")
+            out = server.tensor(ran["answers"][0]["outputs"][0])
+            self.assertEqual((out.size, out[-1]), (array.size, array[-1]), f"seed {seed}")
+            held.append(ran["block"])
+            if len(held) > 4:
+                random_.shuffle(held)
+                server.send({"kind": "free", "free": [held.pop()]})
 
     def test_only_outputs_that_were_asked_for_are_sent(self):
         server = self.execute(

@@ -110,10 +110,11 @@ class Runs:
             )
             answer["error"] = {"message": message + describe(error), "code": "INTERNAL"}
             answer.pop("block", None)
-            for flight in flights:
-                with flight.lock:
-                    flight.closed = True
             session.flights.pop(run, None)
+            for flight in flights:
+                # Nothing of it is credited any more: a thread that waits to send must not.
+                flight.closed = True
+                flight.cancel()
         finally:
             session.running = None
         return answer
