@@ -192,7 +192,7 @@ class Decoupled(WorkerCase):
         )
         for run in range(1, 6):
             # In one piece: both frames are read before the run begins.
-            block, wires = server.put([("IN", FOUR)])
+            _block, wires = server.put([("IN", FOUR)])
             frames = [
                 {
                     "kind": "run",
