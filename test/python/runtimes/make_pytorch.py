@@ -105,6 +105,12 @@ named = named.replace("pytorch_libtorch", "torch_aoti")
 torch.export.save(program, cases.folder("called", named) / "model.pt2")
 ask("called", "ARGS[0]", "ARGS[1]", {"RESULT[1]": less})
 
+# Compiled ahead of time, for these shapes.
+compiled = config([tensor("INPUT__1", [6, 3]), tensor("INPUT__0", [6, 4])], [tensor("OUTPUT__1", [6, 3])], batch=0)
+folder = cases.folder("compiled", compiled.replace("pytorch_libtorch", "torch_aoti"))
+torch._inductor.aoti_compile_and_package(torch.export.export(pair, (x, y)), package_path=str(folder / "model.pt2"))
+cases.ask("compiled", {"INPUT__0": x.numpy(), "INPUT__1": y.numpy()}, {"OUTPUT__1": less})
+
 # A module of one's own with its weights.
 own = 'backend: "pytorch" ' + by_order.replace('platform: "pytorch_libtorch"', "")
 folder = cases.folder("own", own)

@@ -75,6 +75,12 @@ save(
 some = rows[:3].astype(np.float32)
 cases.ask("progress", {"rows": some}, {"both": ridge.predict(some).astype(np.float32)})
 
+# A user who writes the input alone, and leaves batching off.
+whole = 'backend: "sklearn" input { name: "rows" data_type: TYPE_FP64 dims: [-1, 10] }'
+single = Ridge().fit(rows, targets)
+save("whole", single, whole)
+cases.ask("whole", {"rows": rows[:3]}, {"predict": single.predict(rows[:3])[:, None]})
+
 texts = ["good fine day", "bad awful day", "nice good fun", "terrible bad news"]
 mood = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, ["glad", "sad", "glad", "sad"])
 save("mood", mood)

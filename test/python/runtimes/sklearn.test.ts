@@ -41,6 +41,10 @@ describe.skipIf(MISSING !== '')('scikit-learn estimators without code', () => {
         { name: 'predict_proba', data_type: 'TYPE_FP64', dims: [3] },
       ],
     })
+    expect(await configOf(server, 'whole')).toMatchObject({
+      max_batch_size: 0,
+      output: [{ name: 'predict', data_type: 'TYPE_FP64', dims: [-1, 1] }],
+    })
   })
 
   test('answer a bad request alone, with what the library says of it', async () => {

@@ -22,7 +22,7 @@ class Script:
         arguments = [one for one in module.forward.schema.arguments if one.type.kind() != "ClassType"]
         kinds = [one.type.kind() for one in arguments]
         self._dict = kinds == ["DictType"]
-        given = _names(config, "input")
+        given = _names(config, "input") + _added(config)
         if not self._dict:
             _check(arguments, kinds, len(given), model)
         self._inputs = indices(given, [one.name for one in arguments])
@@ -130,6 +130,13 @@ def _check(arguments: Sequence[Any], kinds: Sequence[str], count: int, model: st
         raise pb_utils.TritonModelException(
             f"unable to load model '{model}', configuration expects {count} inputs, model provides {len(arguments)}"
         )
+
+
+def _added(config: Mapping[str, Any]) -> list[str]:
+    """Inputs that the server adds to a request's own: those of sequences and of batches."""
+    controls = (config.get("sequence_batching") or {}).get("control_input") or []
+    names = [control["name"] for control in controls]
+    return names + [name for one in config.get("batch_input") or [] for name in one.get("target_name") or []]
 
 
 def _names(config: Mapping[str, Any], section: str) -> list[str]:
