@@ -64,8 +64,8 @@ for (const target of targets) {
     writeFileSync(join(fresh, STAMP), JSON.stringify({ source, report }))
     // Moved away rather than removed first: whoever starts the server meanwhile finds one or the other.
     const old = `${fresh}.old`
-    if (existsSync(folder)) renameSync(folder, old)
-    renameSync(fresh, folder)
+    moveUnlessGone(folder, old)
+    moveUnlessThere(fresh, folder)
     // A worker that still runs may write beside its modules.
     rmSync(old, { recursive: true, force: true, maxRetries: 5 })
     reports.set(target, report)
@@ -74,6 +74,23 @@ for (const target of targets) {
   }
 }
 if (!quiet) console.log(sizeTable(reports))
+
+function moveUnlessGone(from: string, to: string): void {
+  try {
+    renameSync(from, to)
+  } catch (error) {
+    if (existsSync(from)) throw error
+  }
+}
+
+/** Another build that runs at the same time may have been faster: its bundle is as good. */
+function moveUnlessThere(from: string, to: string): void {
+  try {
+    renameSync(from, to)
+  } catch (error) {
+    if (!existsSync(to)) throw error
+  }
+}
 
 /** What the folder's last build left as its stamp; undefined where there is none that can be read. */
 function builtFrom(folder: string): { source: string; report: BuildReport } | undefined {
