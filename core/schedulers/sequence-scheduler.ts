@@ -147,6 +147,8 @@ export function createSequenceScheduler(parts: SchedulerOptions): Scheduler {
       if (!hasSequenceId(request)) {
         key = ++ownKeys
         id = key
+        // What runs it may keep what it remembers by this number.
+        request.sequenceId = BigInt(key)
         request.sequenceStart = true
       }
       const sequence = table.find(key)

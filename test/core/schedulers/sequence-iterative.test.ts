@@ -53,6 +53,21 @@ describe.each(STRATEGIES)('an iterative %s model', (_, strategy) => {
     expect(rig.scheduler.pending).toBe(0)
   })
 
+  it('gives each request without an id a number that the instance sees, in all its runs', () => {
+    const seen: (bigint | string)[] = []
+    const rig = createSequenceRig({
+      sequence,
+      config: { max_batch_size: 2, output: [OUTPUT0] },
+      compute(batch) {
+        seen.push(...batch.requests.map(({ sequenceId }) => sequenceId))
+        return repeat(batch)
+      },
+    })
+    rig.run(0n, '', 2)
+    rig.run(0n, '', 2)
+    expect(seen).toEqual([1n, 1n, 2n, 2n])
+  })
+
   it('shows START on the first run alone', () => {
     const starts: number[] = []
     const rig = createSequenceRig({
