@@ -107,7 +107,10 @@ export interface BatchResult {
    * one that runs again is not looked at. Not for models with implicit state.
    */
   readonly answers?: readonly (InferResponse | ServerError)[]
-  /** Outputs that `answers` lack stay out, and they have the shapes that the model gave them, as with Triton's Python backend. */
+  /**
+   * Outputs that `answers`, or `outputs` for one request alone, lack stay out, and they have the shapes that the model gave
+   * them, as with Triton's Python backend.
+   */
   readonly asGiven?: boolean
   readonly release?: () => void
 }

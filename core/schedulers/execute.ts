@@ -63,6 +63,8 @@ export function createRunner(options: RunnerOptions): Runner {
     computeInferNs: 0,
     computeOutputNs: 0,
   }
+  // Whether outputs can be what the model gave.
+  const passable = plan.scatters === null && plan.trims === null
   let place = 0
   let cancelCount = 0
   let running = false
@@ -131,8 +133,12 @@ export function createRunner(options: RunnerOptions): Runner {
     let whole: InferResponse | null = null
     let parts: readonly InferResponse[] = []
     try {
-      if (requests.length === 1) whole = wholeResult(request, size, result, plan)
-      else parts = splitResult(batch, result, plan)
+      if (requests.length === 1) {
+        const asGiven = result.asGiven === true && passable
+        whole = asGiven
+          ? fitResponse(request, result, plan)
+          : wholeResult(request, size, result, plan)
+      } else parts = splitResult(batch, result, plan)
     } catch (error) {
       result.release?.()
       fail(broken('outputs do not fit the batch', error), endNs)
@@ -151,7 +157,7 @@ export function createRunner(options: RunnerOptions): Runner {
     { again = [], asGiven = false }: BatchResult,
     endNs: number,
   ): void => {
-    const passOn = asGiven && plan.scatters === null && plan.trims === null
+    const passOn = asGiven && passable
     const uncounted: InferRequest[] = [...again]
     const fitting = batch.requests.map((request, i): InferResponse | ServerError => {
       const given = answers[i] ?? new ServerError('INTERNAL', 'the model gave no answer')

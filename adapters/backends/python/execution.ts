@@ -169,6 +169,17 @@ export class Execution {
   #endWhenAnswered(): void {
     if (!this.#returned || this.#open > 0 || this.#ended) return
     const again = this.#again()
+    if (this.#requests.length === 1 && again === undefined) {
+      const only = this.#answers[0] as InferResponse | ServerError
+      if (only instanceof ServerError) {
+        this.#finish(only)
+        return
+      }
+      if (only.parameters === undefined) {
+        this.#finish({ ...only, asGiven: true })
+        return
+      }
+    }
     const answers = this.#answers.map((answer) =>
       typeof answer === 'object' && answer !== null ? answer : AGAIN,
     )
