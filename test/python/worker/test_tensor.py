@@ -2,6 +2,7 @@
 
 import gc
 import os
+import struct
 import sys
 import unittest
 import weakref
@@ -72,6 +73,15 @@ class Tensors(unittest.TestCase):
         self.assertIsNone(pb_utils.serialize_byte_tensor(np.zeros(2)))
         self.assertEqual(pb_utils.deserialize_bytes_tensor(b"").shape, (0,))
 
+    def test_classes_and_codes_are_told_as_triton_tells_them(self):
+        self.assertEqual(repr(pb_utils.Tensor), "<class 'c_python_backend_utils.Tensor'>")
+        code = pb_utils.TritonError("x").code()
+        self.assertEqual(
+            (str(code), repr(code)), ("__ErrorCode.INTERNAL", "<__ErrorCode.INTERNAL: 1>")
+        )
+        self.assertEqual(str(pb_utils.Logger.INFO), "LogLevel.INFO")
+        self.assertEqual(repr(pb_utils.MetricFamily.GAUGE), "<MetricKind.GAUGE: 1>")
+
     def test_responses_and_requests_refuse_what_does_not_belong_into_them(self):
         error = pb_utils.TritonModelException
         with self.assertRaisesRegex(
@@ -92,6 +102,29 @@ class Tensors(unittest.TestCase):
             error, "Requested output name for request with id 'i' and model name 'm'"
         ):
             pb_utils.InferenceRequest("i", inputs=[], requested_output_names=[""], model_name="m")
+        needed = {"inputs": [], "requested_output_names": [], "model_name": "m"}
+        for wrong in [
+            {"correlation_id": None},
+            {"flags": "x"},
+            {"timeout": 1.5},
+            {"model_name": 3},
+        ]:
+            with self.subTest(wrong), self.assertRaises(TypeError):
+                pb_utils.InferenceRequest(**{**needed, **wrong})
+        for make in [
+            lambda: pb_utils.InferenceRequest(inputs=[], model_name="m"),
+            lambda: pb_utils.InferenceRequest(**needed).set_flags("x"),
+            lambda: pb_utils.PreferredMemory("x"),
+            lambda: pb_utils.TritonError("x", 3),
+            lambda: pb_utils.TritonError(None),
+            lambda: pb_utils.InferenceResponse([3]),
+            lambda: pb_utils.InferenceResponse([], "error"),
+            lambda: pb_utils.Logger.log("x", "INFO"),
+        ]:
+            with self.assertRaises(TypeError):
+                make()
+        with self.assertRaisesRegex(struct.error, "requires a buffer of at least 9 bytes"):
+            pb_utils.deserialize_bytes_tensor(b"\x05\0\0\0ab")
         with self.assertRaisesRegex(error, "works only in a model that a server runs"):
             pb_utils.is_model_ready("m")
 

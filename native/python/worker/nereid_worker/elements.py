@@ -62,6 +62,8 @@ def deserialize_bytes_tensor(encoded_tensor: Any) -> np.ndarray:
     while at < len(data):
         start = at + 4
         at = start + _LENGTH.unpack_from(data, at)[0]
+        if at > len(data):
+            struct.unpack_from(f"<{at - start}s", data, start)  # raises what Triton's does
         elements.append(data[start:at])
     array = np.empty(len(elements), dtype=np.object_)
     array[:] = elements

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import index
+
 from .enums import TritonEnum
 
 
@@ -22,5 +24,7 @@ class PreferredMemory:
     __slots__ = ("preferred_device_id", "preferred_memory_type")
 
     def __init__(self, preferred_memory_type: MemoryType, preferred_device_id: int = 0) -> None:
-        self.preferred_memory_type = MemoryType(preferred_memory_type)
-        self.preferred_device_id = int(preferred_device_id)
+        if not isinstance(preferred_memory_type, MemoryType):
+            raise TypeError(f"PreferredMemory: not a kind of memory: {preferred_memory_type!r}")
+        self.preferred_memory_type = preferred_memory_type
+        self.preferred_device_id = index(preferred_device_id)

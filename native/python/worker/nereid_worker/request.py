@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from operator import index
 from typing import Any, Iterable
 
 from .constants import TRITONSERVER_REQUEST_RELEASE_ALL
@@ -68,6 +69,8 @@ class InferenceRequest:
         self._names: frozenset[str] = frozenset(requested_output_names)
         if "" in self._names:
             raise TritonModelException(f"Requested output name {where}")
+        if correlation_id is None:
+            raise TypeError("InferenceRequest: correlation_id must be int or str, got None")
         if isinstance(correlation_id, bool) or not isinstance(correlation_id, (int, str)):
             raise TritonModelException("Correlation ID must be integer or string")
         if isinstance(correlation_id, int) and not 0 <= correlation_id <= LARGEST_CORRELATION:
@@ -77,9 +80,9 @@ class InferenceRequest:
         self._id = request_id
         self._correlation = correlation_id
         self._model_name = model_name
-        self._model_version = int(model_version)
-        self._flags = int(flags)
-        self._timeout = int(timeout)
+        self._model_version = index(model_version)
+        self._flags = index(flags)
+        self._timeout = index(timeout)
         self._preferred_memory = preferred_memory
         self._trace = InferenceTrace() if trace is None else trace
         self._parameters = {} if parameters is None else checked_parameters(parameters)
@@ -142,7 +145,7 @@ class InferenceRequest:
 
     def set_flags(self, flags: int) -> None:
         """Sets the bits TRITONSERVER_REQUEST_FLAG_*."""
-        self._flags = int(flags)
+        self._flags = index(flags)
 
     def timeout(self) -> int:
         """Microseconds, 0 where there is no limit."""
@@ -193,7 +196,7 @@ class InferenceRequest:
         """TRITONSERVER_REQUEST_RELEASE_RESCHEDULE makes the request run again after this
         execution.
         """
-        self._release = int(flags)
+        self._release = index(flags)
 
     def exec(self, decoupled: bool = False) -> Any:
         """Runs the request on its model and waits: the response, or with `decoupled` an iterator
