@@ -1,7 +1,7 @@
 import { ServerError } from '../errors.ts'
 import { safeJoin } from '../paths.ts'
 import type { Clock } from '../platform.ts'
-import { readForest } from '../trees/read-forest.ts'
+import { type ForestFormat, readForest } from '../trees/read-forest.ts'
 import type { Forest } from '../trees/types.ts'
 import { FilInstance } from './fil-instance.ts'
 import { type FilOptions, filOptions } from './fil-options.ts'
@@ -11,8 +11,17 @@ import type { Backend, BackendModel, ModelSource } from './types.ts'
 /** `max_batch_size` of models whose config names neither it nor inputs: rows cost little, and less together. */
 export const DEFAULT_FIL_BATCH = 32_768
 
+/** Reads a model file, or throws ServerError with what is wrong with it. */
+export type ForestReader = (
+  format: ForestFormat,
+  bytes: Uint8Array,
+  signal?: AbortSignal,
+) => Promise<Forest>
+
 export interface FilBackendOptions {
   readonly clock: Clock
+  /** Default: at once, on the thread that asks. */
+  readonly read?: ForestReader
 }
 
 /**
@@ -21,27 +30,32 @@ export interface FilBackendOptions {
  * `is_classifier` to what the model was trained for.
  */
 export function filBackend(options: FilBackendOptions): Backend {
+  const read = options.read ?? (async (format, bytes) => readForest(format, bytes))
   return {
     name: 'fil',
     defaultModelFilename: '',
     defaultCpuInstances: 1,
     async load(source, signal) {
       const wanted = filOptions(source.config)
-      const forest = await readFile(source, wanted, signal)
+      const forest = await readFile(source, { ...wanted, read, signal })
       return filModel({ forest, wanted, source, clock: options.clock })
     },
   }
 }
 
+interface Reading extends FilOptions {
+  readonly read: ForestReader
+  readonly signal: AbortSignal | undefined
+}
+
 async function readFile(
   { store, versionPath, name }: ModelSource,
-  { file, format }: FilOptions,
-  signal?: AbortSignal,
+  { file, format, read, signal }: Reading,
 ): Promise<Forest> {
   const path = safeJoin(versionPath, file)
   const bytes = await store.read(path, signal)
   try {
-    return readForest(format, bytes)
+    return await read(format, bytes, signal)
   } catch (error) {
     if (!(error instanceof ServerError)) throw error
     throw new ServerError(

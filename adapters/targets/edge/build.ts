@@ -15,6 +15,7 @@ export const build = {
       entries: {
         server: '../server/server.ts',
         'onnx-node-worker': '../../backends/onnx-node-worker.ts',
+        'fil-worker': '../../backends/fil-worker.ts',
         'typescript-worker': '../../backends/typescript-worker.ts',
       },
       leave: {},

@@ -63,7 +63,9 @@ export async function openBackends(
         defaultCpuInstances: 1,
         open: async () => {
           const { filBackend } = await import('../../../core/backend/fil.ts')
-          return filBackend({ clock })
+          if (!isBundled()) return filBackend({ clock })
+          const { threadedForestReader } = await import('../../backends/fil-reader.ts')
+          return filBackend({ clock, read: threadedForestReader(workerFile('fil-worker')) })
         },
       }),
       ...python.backends,

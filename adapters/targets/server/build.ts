@@ -26,6 +26,8 @@ export const build = {
         server: 'server.ts',
         // What `--onnx-runtime=node` runs in its threads.
         'onnx-node-worker': '../../backends/onnx-node-worker.ts',
+        // What reads large forests.
+        'fil-worker': '../../backends/fil-worker.ts',
         // What instances of models in TypeScript run in.
         'typescript-worker': '../../backends/typescript-worker.ts',
       },

@@ -20,7 +20,7 @@ describe('a few trees say what their library says', () => {
   })
 })
 
-const python = ['trees', 'ml']
+const python = ['ml']
   .map((name) => join(ROOT, '.cache/python', name, 'bin/python'))
   .find((path) => existsSync(path) && canImport(path))
 if (python === undefined) {
