@@ -168,7 +168,7 @@ def _tensor_of_capsule(name: str, capsule: Any) -> Tensor:
         loan.give_back()
     else:
         buffer = (ctypes.c_char * (count * dtype.itemsize)).from_address(data.data + data.offset)
-        array = np.ndarray(shape, dtype, buffer)
+        array = np.ndarray(shape, dtype, memoryview(buffer))
         weakref.finalize(array, loan.give_back).atexit = False
     return Tensor.from_bits(name, array) if brain else Tensor(name, array)
 

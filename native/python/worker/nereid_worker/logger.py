@@ -31,7 +31,7 @@ class Logger:
     VERBOSE = LogLevel.VERBOSE
 
     @staticmethod
-    def log(message: str, level: LogLevel = LogLevel.INFO) -> None:
+    def log(message: str, level: Any = LogLevel.INFO) -> None:
         """A line of the given level."""
         if not isinstance(level, LogLevel):
             raise TypeError(f"Logger: level must be one of Logger's, got {level!r}")

@@ -84,8 +84,10 @@ class InferenceRequest:
         self._flags = index(flags)
         self._timeout = index(timeout)
         self._preferred_memory = preferred_memory
-        self._trace = InferenceTrace() if trace is None else trace
-        self._parameters = {} if parameters is None else checked_parameters(parameters)
+        self._trace: Any = InferenceTrace() if trace is None else trace
+        self._parameters: dict[str, Any] | None = (
+            {} if parameters is None else checked_parameters(parameters)
+        )
         self._release = TRITONSERVER_REQUEST_RELEASE_ALL
         self._flight: Flight | None = None
         self._sender: InferenceResponseSender | None = None

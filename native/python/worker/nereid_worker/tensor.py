@@ -46,7 +46,8 @@ class Tensor:
         self._shape: list[int] | None = None
         self._encoded: bytes | None = None
         self._base: Any = None
-        self._where = 0
+        # Of one that came: where it lies in its block, and how long it is.
+        self._where = (0, 0)
 
     @staticmethod
     def received(wire: list[Any], base: np.ndarray | None, start: int) -> Tensor:
@@ -156,7 +157,7 @@ class Tensor:
         array = self._array
         if array is not None:
             return array
-        shape = self._shape
+        shape = self._shape or []
         offset, length = self._where
         datatype = self._datatype
         base = self._base
