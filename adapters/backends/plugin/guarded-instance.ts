@@ -38,6 +38,9 @@ interface Run {
   sinceNs: number
   /** It was answered. */
   over: boolean
+  /** Decoupled models only: requests without their final answer, by index. */
+  readonly open: Set<number> | null
+  readonly answers: DecoupledAnswers | null
 }
 
 /**
@@ -49,6 +52,8 @@ export class GuardedInstance implements Instance {
   #run: Run | null = null
   /** An execution that was given up and has not come back: the instance takes nothing until it does. */
   #lost: Run | null = null
+  /** Executions that are over and whose answers still come. */
+  readonly #streams: Set<Run> = new Set()
   #stopWatch: (() => void) | null = null
   #complaints = 0
   #closing: Promise<void> | null = null
@@ -81,6 +86,8 @@ export class GuardedInstance implements Instance {
       marks,
       sinceNs: clock.now(),
       over: false,
+      open: answers === null ? null : new Set(batch.requests.keys()),
+      answers,
     }
     this.#run = run
     this.#watch()
@@ -112,6 +119,7 @@ export class GuardedInstance implements Instance {
     await withinPatience(() => inner.close(), { what: `${what}: close`, log, clock })
     const run = this.#run
     if (run !== null) this.#finish(run, new ServerError('UNAVAILABLE', `${what} was closed`))
+    for (const stream of [...this.#streams]) this.#endStream(stream, `${what} was closed`)
     this.#stopWatch?.()
   }
 
@@ -133,6 +141,10 @@ export class GuardedInstance implements Instance {
       answer = checkedResult(result, run.batch, types)
     } catch (error) {
       answer = this.#nonsense(error)
+    }
+    if (run.open !== null && run.open.size > 0 && !(answer instanceof ServerError)) {
+      this.#streams.add(run)
+      this.#watch()
     }
     run.done(answer)
   }
@@ -164,6 +176,9 @@ export class GuardedInstance implements Instance {
           return
         }
         run.sinceNs = clock.now()
+        if (final === true && run.open?.delete(index) && run.open.size === 0) {
+          this.#streams.delete(run)
+        }
         if (given === null || given === undefined) answers.send(index, null, final === true)
         else if (isErrorLike(given)) answers.send(index, pluginError(given, what), final === true)
         else {
@@ -179,19 +194,44 @@ export class GuardedInstance implements Instance {
     }
   }
 
-  /** One timer for all executions: it looks at the one in progress when it fires. */
+  /** One timer for all executions: it looks at those in progress when it fires. */
   #watch(): void {
     const { executionTimeoutMs, clock } = this.#options
     if (executionTimeoutMs === 0 || this.#stopWatch !== null) return
+    const limitNs = executionTimeoutMs * 1e6
     const look = (): void => {
       this.#stopWatch = null
-      const run = this.#run
-      if (run === null) return
-      const left = run.sinceNs + executionTimeoutMs * 1e6 - clock.now()
-      if (left > 0) this.#stopWatch = clock.after(left, look)
-      else this.#giveUp(run)
+      const nowNs = clock.now()
+      let nextNs = Number.POSITIVE_INFINITY
+      const watched = this.#run === null ? [...this.#streams] : [this.#run, ...this.#streams]
+      for (const run of watched) {
+        // Whoever waits for a client is not late.
+        if (run.open !== null && isCongested(run)) run.sinceNs = nowNs
+        const leftNs = run.sinceNs + limitNs - nowNs
+        if (leftNs > 0) nextNs = Math.min(nextNs, leftNs)
+        else if (run.over) this.#fallenSilent(run)
+        else this.#giveUp(run)
+      }
+      if (Number.isFinite(nextNs) && this.#stopWatch === null) {
+        this.#stopWatch = clock.after(nextNs, look)
+      }
     }
-    this.#stopWatch = clock.after(executionTimeoutMs * 1e6, look)
+    this.#stopWatch = clock.after(limitNs, look)
+  }
+
+  #fallenSilent(run: Run): void {
+    const { what, executionTimeoutMs, log } = this.#options
+    const text = `${what}: it sent nothing for longer than execution_timeout_ms, which is ${executionTimeoutMs}`
+    log.error(text)
+    this.#endStream(run, text)
+  }
+
+  /** Answers requests of a decoupled model that nobody else will answer any more. */
+  #endStream(run: Run, text: string): void {
+    this.#streams.delete(run)
+    const error = new ServerError('UNAVAILABLE', text)
+    for (const index of run.open ?? []) run.answers?.send(index, error, true)
+    run.open?.clear()
   }
 
   #giveUp(run: Run): void {
@@ -217,6 +257,11 @@ export class GuardedInstance implements Instance {
     const last = this.#complaints === MAX_COMPLAINTS ? ' (further ones are not logged)' : ''
     this.#options.log.error(`${this.#options.what}: ${text}${last}`)
   }
+}
+
+function isCongested({ batch, open }: Run): boolean {
+  for (const index of open ?? []) if (batch.requests[index]?.congested === true) return true
+  return false
 }
 
 const asError = (thrown: unknown): unknown =>

@@ -220,6 +220,40 @@ test('a decoupled model that sends nonsense has that answered, and nothing for r
   expect(lines.join('\n')).toContain('request 9')
 })
 
+test('a decoupled model that falls silent has its requests ended, unless it waits for a client', async () => {
+  let send: DecoupledAnswers['send'] = () => {}
+  const { instance, clock } = await guarded((_batch, done, answers) => {
+    send = (...all) => answers!.send(...all)
+    done({ outputs: [] })
+  })
+  const sent: unknown[][] = []
+  const { given } = run(instance, { send: (...all) => void sent.push(all) })
+  expect(given).toHaveLength(1)
+  clock.advance(900e6)
+  send(0, { outputs: [Y] }, false)
+  clock.advance(900e6)
+  expect(sent).toHaveLength(1)
+  clock.advance(200e6)
+  expect(sent[1]).toMatchObject([0, { message: expect.stringContaining('it sent nothing') }, true])
+  clock.advance(5000e6)
+  expect(sent).toHaveLength(2)
+
+  const slow = new InferRequest({ inputs: [] }, { answer() {}, congested: () => true })
+  const marks = { inputEndNs: 0, outputStartNs: 0 }
+  const waiting = { send: (...all: unknown[]) => void sent.push(all) }
+  instance.execute({ requests: [slow], size: 1 }, marks, () => {}, waiting)
+  clock.advance(5000e6)
+  expect(sent).toHaveLength(2)
+  send(0, null, true)
+  clock.advance(5000e6)
+  expect(sent).toHaveLength(3)
+  expect(clock.timers).toBe(0)
+
+  run(instance, waiting)
+  await instance.close()
+  expect(sent[3]).toMatchObject([0, { message: expect.stringContaining('was closed') }, true])
+})
+
 test('an instance that does not close is left alone, and what it ran is answered', async () => {
   const parts = { close: () => new Promise(() => {}) }
   const { instance, clock, lines } = await guarded(() => {}, parts, '0')
