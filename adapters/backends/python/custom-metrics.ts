@@ -43,10 +43,10 @@ export class CustomMetrics {
     }))
   }
 
-  /** Throws INVALID_ARG for what is no family, or another one than there is. */
+  /** The first description stays. Throws INVALID_ARG, with Triton's texts, for what is no family, or one of another type. */
   openFamily(name: unknown, help: unknown, type: unknown): CustomFamily {
     if (typeof name !== 'string' || !FAMILY_NAME.test(name) || name.length > MAX_TEXT) {
-      throw refuse('the name of a metric family has letters, digits, _ and :')
+      throw refuse('Invalid metric name')
     }
     if (RESERVED.test(name)) throw refuse(`metric families '${RESERVED.source}' are the server's`)
     if (typeof help !== 'string' || help.length > MAX_TEXT) {
@@ -59,8 +59,8 @@ export class CustomMetrics {
     if (found === undefined) {
       found = { family: { name, type, help }, series: new Map(), users: 0 }
       this.#families.set(name, found)
-    } else if (found.family.type !== type || found.family.help !== help) {
-      throw refuse(`there is another metric family '${name}', a ${found.family.type}`)
+    } else if (found.family.type !== type) {
+      throw refuse('Family name already exists with different type')
     }
     found.users++
     return found
