@@ -7,6 +7,7 @@ import select
 import socket
 import struct
 import threading
+from collections import deque
 from typing import Any, Callable, Dict, Sequence
 
 Frame = Dict[str, Any]
@@ -53,8 +54,8 @@ class Channel:
         self._poll.register(descriptor, select.POLLIN)
         # What finalizers left to be told. They run anywhere, also while this thread sends, so they
         # only append.
-        self.freed: list[int] = []
-        self.afterwards: list[Frame] = []
+        self.freed: deque[int] = deque()
+        self.afterwards: deque[Frame] = deque()
         self.grown: Callable[[], Sequence[int]] = tuple
 
     # Writing
@@ -77,7 +78,7 @@ class Channel:
                 return
             try:
                 while self.afterwards:
-                    self._write(self.afterwards.pop(0))
+                    self._write(self.afterwards.popleft())
                 if self.freed:
                     self._write({"kind": "free"})
             except ChannelClosed:
@@ -115,9 +116,10 @@ class Channel:
             raise ChannelClosed("the server has gone")
         for size in self.grown():
             self._put({"kind": "free", "free": [], "grown": size})
-        if self.freed:
-            freed, self.freed = self.freed, []
-            frame["free"] = freed
+        freed = self.freed
+        if freed:
+            # Never exchanged for an empty one: a finalizer elsewhere may be about to append to it.
+            frame["free"] = [freed.popleft() for _ in range(len(freed))]
         self._put(frame)
 
     def _put(self, frame: Frame) -> None:
@@ -218,8 +220,8 @@ class Channel:
         written here.
         """
         self._closed = True
-        self.freed = []
-        self.afterwards = []
+        self.freed.clear()
+        self.afterwards.clear()
         self._send_lock = threading.Lock()
         self._turn = threading.Condition(threading.Lock())
         self._socket.close()

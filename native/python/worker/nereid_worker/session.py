@@ -151,7 +151,7 @@ class Session:
         if call is not None:
             call.receive(frame)
         elif "block" in frame:
-            self.channel.freed.append(frame["block"])
+            self.channel.finalized(frame["block"])
 
     def _ready(self, frame: Frame) -> None:
         if self.readiness is not None:
