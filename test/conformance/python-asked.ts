@@ -10,6 +10,9 @@ import { cleanAnswer, cleanJson, ownMetrics } from './python-clean.ts'
 import type { Call } from './python-questions/ask.ts'
 import { ask } from './replay.ts'
 
+/** How long all answers of a stream may take. */
+const STREAM_MS = 20_000
+
 /** A server with Python models, this one or the real one. */
 export interface PythonTarget {
   readonly url: string
@@ -34,7 +37,7 @@ export interface RecordedCall extends Call {
 
 /** Asks over HTTP; the answer comes without what differs from run to run. */
 export async function askHttp(target: PythonTarget, asked: RecordedCase): Promise<RecordedAnswer> {
-  const isMetrics = asked.group === 'metrics'
+  const isMetrics = asked.path === '/metrics'
   const answer = await ask(isMetrics ? target.metricsUrl : target.url, asked)
   return cleanAnswer(isMetrics ? ownMetrics(answer) : answer, target.repository)
 }
@@ -68,7 +71,7 @@ async function askStream(
   path: string,
   messages: readonly Buffer[],
 ): Promise<CallAnswer> {
-  const call = client.stream(path)
+  const call = client.stream(path, { deadline: Date.now() + STREAM_MS })
   const answers: { readonly id: string; readonly json: JsonValue }[] = []
   call.on('data', (bytes: Buffer) => {
     const message = fromBinary(ModelStreamInferResponseSchema, bytes)

@@ -1,9 +1,12 @@
 import type { RecordedAnswer } from './cases.ts'
 
 /** Where a model's file lies differs from server to server; its model, version, name and line do not. */
-const SOURCE = /(?:[^\s"'(\\]*\/)?([\w-]+\/\d+\/[\w/-]+\.py)/g
+const SOURCE = /(?<![\w>.-])\/(?:[\w.+-]+\/)*([\w-]+\/\d+\/(?:[\w-]+\/)*[\w-]+\.py)/g
 /** The order of a set, which Python shuffles for each process. */
 const ADDRESS = /0x[0-9a-f]{6,}/g
+/** Lines of a traceback in the module that models import and in Python itself; none of them is the model's. */
+const NOT_THE_MODEL =
+  / {2}(?:\S*triton_python_backend_utils\.py|<frozen [\w.]+>)\(\d+\): \w+(?:\n|\\n)/g
 /** Families of the models; those of the server are of other tests. */
 const OWN_FAMILY = /^(# (HELP|TYPE) )?recorded_/
 
@@ -13,6 +16,7 @@ export function cleanText(text: string, repository: string): string {
     .replaceAll(repository, '<repository>')
     .replace(SOURCE, '<repository>/$1')
     .replace(ADDRESS, '<address>')
+    .replace(NOT_THE_MODEL, '')
 }
 
 /** Takes out of an answer what differs from run to run. */

@@ -2,11 +2,12 @@
  * Asks the real Triton with its Python backend what `python-questions/` lists, with the models of
  * `test/fixtures/python/repository`, and writes `test/fixtures/recorded/python.json` and `python-grpc.json`:
  * `npx tsx test/conformance/record-python.ts --triton PATH`, where PATH starts the server with its backends' folder.
- * With `--only TEXT` it loads the models, asks what has TEXT in its name, and writes nothing.
+ * With `--only TEXT` (several times, too) it asks again what has TEXT in its name and keeps all other answers; `--load MODEL` names
+ * models that this needs beside those that it names itself.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -20,8 +21,12 @@ import { CALLS } from './python-questions/calls.ts'
 import { AFTER, BEFORE } from './python-questions/index.ts'
 import type { Question } from './questions/question.ts'
 
-const { triton, only } = parseArgs({
-  options: { triton: { type: 'string' }, only: { type: 'string' } },
+const { triton, only, load } = parseArgs({
+  options: {
+    triton: { type: 'string' },
+    only: { type: 'string', multiple: true },
+    load: { type: 'string', multiple: true, default: [] },
+  },
 }).values
 if (triton === undefined) throw new Error('usage: record-python.ts --triton PATH')
 
@@ -48,26 +53,45 @@ const target: PythonTarget = {
   repository,
 }
 
-/** Asks, and keeps what can be replayed: a server that does not answer leaves nothing to compare with. */
-async function record(lines: string[], question: Question): Promise<void> {
-  const { group, name, method, path, headers = {}, body = {}, compare = 'exact' } = question
-  if (
-    only !== undefined &&
-    !`load ${name}`.includes(only) &&
-    !BEFORE.some((one) => one === question && name.startsWith('load '))
+const httpBefore = earlier('python.json')
+const callsBefore = earlier('python-grpc.json')
+
+const isAsked = ({ name }: { readonly name: string }): boolean =>
+  only === undefined || only.some((text) => name.includes(text))
+
+/** Answers of an earlier run: one line for each. */
+function earlier(file: string): ReadonlyMap<string, string> {
+  if (only === undefined) return new Map()
+  const lines = readFileSync(new URL(`recorded/${file}`, FIXTURES), 'utf8').split('\n')
+  return new Map(
+    lines
+      .filter((line) => line.startsWith('  {'))
+      .map((line) => line.trim().replace(/,$/, ''))
+      .map((line) => [(JSON.parse(line) as { name: string }).name, line]),
   )
-    return
+}
+
+/** Asks; a server that does not answer leaves nothing to compare with. */
+async function record(question: Question): Promise<string | undefined> {
+  const { group, name, method, path, headers = {}, body = {}, compare = 'exact' } = question
   const asked = { name, group, method, path, headers, body, compare } as const
   const answer = await askHttp(target, { ...asked, answer: {} } as RecordedCase).catch(() => null)
   if (child.exitCode !== null || child.signalCode !== null) throw new Error(`ended by ${name}`)
   console.log(`${answer?.status} ${name} ${JSON.stringify(answer?.json)?.slice(0, 400)}`)
-  if (answer === null) return
+  if (answer === null) return undefined
   // Integers beyond 2^53 travel as `#digits` inside; the file has them as numbers.
-  lines.push(JSON.stringify({ ...asked, answer }).replace(/"#(-?\d+)"/g, '$1'))
+  return JSON.stringify({ ...asked, answer }).replace(/"#(-?\d+)"/g, '$1')
 }
 
-function write(file: string, lines: readonly string[]): void {
-  const text = `[\n${lines.map((line) => `  ${line}`).join(',\n')}\n]\n`
+async function recordAll(questions: readonly Question[], lines: (string | undefined)[]) {
+  for (const question of questions) {
+    lines.push(isAsked(question) ? await record(question) : httpBefore.get(question.name))
+  }
+}
+
+function write(file: string, lines: readonly (string | undefined)[]): void {
+  const kept = lines.filter((line) => line !== undefined)
+  const text = `[\n${kept.map((line) => `  ${line}`).join(',\n')}\n]\n`
   writeFileSync(new URL(`recorded/${file}`, FIXTURES), text)
 }
 
@@ -77,21 +101,30 @@ try {
     if (Date.now() > deadline) throw new Error(`${triton} does not start`)
     await sleep(100)
   }
-  const lines: string[] = []
-  for (const question of BEFORE) await record(lines, question)
+  if (only !== undefined) {
+    const paths = [...BEFORE, ...AFTER].filter(isAsked).map(({ path }) => path)
+    const named = paths.flatMap((path) => /\/models\/(\w+)\//.exec(path)?.[1] ?? [])
+    for (const model of new Set([...load, ...named])) {
+      await fetch(`${target.url}/v2/repository/models/${model}/load`, { method: 'POST' })
+    }
+  }
+  const lines: (string | undefined)[] = []
+  await recordAll(BEFORE, lines)
   const client = new RawClient(target.grpc)
-  const calls: string[] = []
-  for (const call of CALLS.filter(({ name }) => only === undefined || name.includes(only))) {
+  const calls: (string | undefined)[] = []
+  for (const call of CALLS) {
+    if (!isAsked(call)) {
+      calls.push(callsBefore.get(call.name))
+      continue
+    }
     const answer = await askGrpc(client, target, call)
     console.log(`${answer.code} ${call.name} ${JSON.stringify(answer.body)?.slice(0, 400)}`)
-    calls.push(JSON.stringify({ ...call, answer }))
+    if (answer.code !== 'DEADLINE_EXCEEDED') calls.push(JSON.stringify({ ...call, answer }))
   }
   client.close()
-  for (const question of AFTER) await record(lines, question)
-  if (only === undefined) {
-    write('python.json', lines)
-    write('python-grpc.json', calls)
-  }
+  await recordAll(AFTER, lines)
+  write('python.json', lines)
+  write('python-grpc.json', calls)
 } finally {
   child.kill('SIGTERM')
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')

@@ -60,7 +60,6 @@ const REFUSED = [
   'auto_returns_nothing',
   'auto_returns_text',
   'auto_told',
-  'auto_exits',
   'auto_none',
 ]
 
@@ -75,7 +74,6 @@ const BROKEN = [
   'needs_more_arguments',
   'exits_in_initialize',
   'dies_in_initialize',
-  'has_no_file',
   'has_another_name',
 ]
 

@@ -17,7 +17,7 @@ const code = (name: string) =>
 export const requests: readonly Question[] = [
   asked('nothing but an input', {}),
   asked('an id', { id: 'a b/ü' }),
-  asked('one wanted output', { outputs: [{ name: 'OTHER' }] }),
+  asked('one of two outputs', { outputs: [{ name: 'OTHER' }] }),
   asked('parameters', { parameters: { text: 'a', whole: 3, yes: true, part: 1.5, negative: -4 } }),
   asked('a sequence by number', {
     parameters: { sequence_id: 12, sequence_start: true, sequence_end: false },
@@ -120,7 +120,7 @@ export const interfaces: readonly Question[] = what(
   'api',
   ...['constants', 'kinds_of_constants', 'to_triton_type', 'to_triton_type_of_dtype'],
   ...['to_numpy_type', 'text_to_numpy', 'tensors', 'dlpack', 'shares_memory', 'responses'],
-  ...['errors', 'requests', 'this_request', 'sender_misuse', 'byte_tensors', 'logger'],
+  ...['errors', 'requests', 'this_request', 'byte_tensors', 'logger'],
   ...['config_builder', 'memory'],
 ).concat(
   infer('api', 'api: input is writable', 'api', {
@@ -143,12 +143,9 @@ export const families: readonly Question[] = [
     ...['histogram_increment', 'histogram_value', 'labels_twice', 'dropped'],
     ...['family_of_another_kind', 'family_of_another_text', 'family_again'],
     ...['family_of_a_bad_name', 'labels_that_are_none'],
-    ...['labels_that_are_no_text', 'buckets_of_a_gauge', 'no_buckets', 'buckets_downwards'],
+    ...['labels_that_are_no_text', 'buckets_of_a_gauge'],
     ...['text_for_a_number'],
   ),
-  metrics('families after mistakes'),
-  unload('metrics'),
-  metrics('families of a model that is gone'),
 ]
 
 /** Last, because processes end. */
