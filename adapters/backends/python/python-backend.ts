@@ -76,30 +76,33 @@ export function pythonBackend(options: PythonBackendOptions): Backend {
     async load(model: ModelSource, signal?: AbortSignal): Promise<BackendModel> {
       const flags = new Map([...(options.settings ?? []), ...model.settings])
       const settings = pythonSettings(model.config, flags)
-      const files = await findModelFiles(model, defaultModelFilename, options.modelFile, signal)
-      memory ??= await openMemory(name)
-      const environment = await environments.open({ ...model, settings: flags })
-      const command = commandOf(settings.python, flags, environment)
-      const source: WorkerSource = { model, files, settings, command, memory, metrics, clock }
-      const opened = await openWorker(source, model.config, {
-        complete: true,
-        name: model.name,
-        ...(signal === undefined ? {} : { signal }),
-      }).catch(async (error: unknown) => {
-        await environment?.close()
-        throw error
-      })
+      const { modelFile: runtime } = options
+      const fileName = defaultModelFilename
+      const files = await findModelFiles(model, { fileName, runtime, flags, signal })
+      const closes: (() => Promise<void>)[] = [files.close]
+      const close = async (): Promise<void> => {
+        for (const one of closes.reverse()) await one()
+        closes.length = 0
+      }
       try {
+        memory ??= await openMemory(name)
+        const environment = await environments.open({ ...model, settings: flags })
+        if (environment !== null) closes.push(environment.close)
+        const command = commandOf(settings.python, flags, environment)
+        const source: WorkerSource = { model, files, settings, command, memory, metrics, clock }
+        const opened = await openWorker(source, model.config, {
+          complete: true,
+          name: model.name,
+          ...(signal === undefined ? {} : { signal }),
+        })
+        closes.push(() => closeWorker(opened))
         const { config } = opened
-        const completed =
-          config === null
-            ? undefined
-            : configFromJson(config, { what: `config of model '${model.name}'` })
-        const close = async (): Promise<void> => environment?.close()
+        const what = `config of model '${model.name}'`
+        const completed = config === null ? undefined : configFromJson(config, { what })
+        closes.pop()
         return new PythonModel({ source, flags, spare: opened, completed, close })
       } catch (error) {
-        await closeWorker(opened)
-        await environment?.close()
+        await close()
         throw error
       }
     },

@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { CustomMetrics } from '../../../../adapters/backends/python/custom-metrics.ts'
@@ -110,5 +111,46 @@ class TritonPythonModel:
 `
     const serving = await serveModels({ [name]: { config: IO, code } })
     expect(await told(ask(serving, name, [floats('X', [1])]))).toEqual([1])
+  })
+
+  test('code comes with a load request only where that is allowed, and is gone with its model', async () => {
+    const copies = (): number =>
+      readdirSync(tmpdir()).filter((name) => name.startsWith('nereid-model-')).length
+    const code = `
+import numpy as np
+import triton_python_backend_utils as pb_utils
+from .neighbour import NUMBER
+
+class TritonPythonModel:
+    def execute(self, requests):
+        y = np.array([NUMBER], np.float32)
+        return [pb_utils.InferenceResponse([pb_utils.Tensor("Y", y)]) for _ in requests]
+`
+    const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
+    const files = new Map([
+      ['1/model.py', encode(code)],
+      ['1/neighbour.py', encode('NUMBER = 9')],
+    ])
+    const io = { data_type: 'TYPE_FP32', dims: [-1] }
+    const config = JSON.stringify({
+      backend: 'python',
+      input: [{ name: 'X', ...io }],
+      output: [{ name: 'Y', ...io }],
+    })
+    const before = copies()
+    const refusing = await serveModels({}, { modelControlMode: 'explicit' })
+    await expect(refusing.server.load('m', { config, files })).rejects.toThrow('allow-loaded-code')
+    const serving = await serveModels(
+      {},
+      {
+        modelControlMode: 'explicit',
+        backendConfig: new Map([['python', new Map([['allow-loaded-code', 'true']])]]),
+      },
+    )
+    await serving.server.load('m', { config, files })
+    expect(await told(ask(serving, 'm', [floats('X', [1])]))).toEqual([9])
+    expect(copies()).toBe(before + 1)
+    await serving.server.close(5_000)
+    expect(copies()).toBe(before)
   })
 })
