@@ -196,7 +196,7 @@ describe.skipIf(NO_S3 !== undefined)('a repository on S3', () => {
     const cases: [string[], Record<string, string>, RegExp][] = [
       [flags(), { ...s3.env, AWS_SECRET_ACCESS_KEY: 'wrong' }, /access denied .*AWS_ACCESS_KEY_ID/],
       [[`--model-repository=${s3.root}x/models`], s3.env, /there is no bucket 'modelsx'/],
-      [['--model-repository=gs://bucket/models'], s3.env, /scheme that this server does not know/],
+      [['--model-repository=as://bucket/models'], s3.env, /scheme that this server does not know/],
       [['--model-repository=s3://NO'], s3.env, /expected s3:\/\/bucket\/prefix/],
     ]
     for (const [args, env, reason] of cases) {
