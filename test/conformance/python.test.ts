@@ -105,6 +105,14 @@ function expectSame(key: string, found: unknown, wanted: unknown): void {
   else expect(found, `passes: take it off the list (${cause})`).not.toEqual(wanted)
 }
 
+describe('what was recorded of Python models', () => {
+  it('has a name of its own for each question', () => {
+    for (const names of [cases, calls].map((all) => all.map(({ name }) => name))) {
+      expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([])
+    }
+  })
+})
+
 describe('the list of known differences of Python models', () => {
   it('names only what was recorded', () => {
     const names = new Set([

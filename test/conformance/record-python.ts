@@ -2,6 +2,7 @@
  * Asks the real Triton with its Python backend what `python-questions/` lists, with the models of
  * `test/fixtures/python/repository`, and writes `test/fixtures/recorded/python.json` and `python-grpc.json`:
  * `npx tsx test/conformance/record-python.ts --triton PATH`, where PATH starts the server with its backends' folder.
+ * The real one of 2.51 ends at random where a call of a model raises: ask what is missing then again.
  * With `--only TEXT` (several times, too) it asks again what has TEXT in its name and keeps all other answers; `--load MODEL` names
  * models that this needs beside those that it names itself.
  */
