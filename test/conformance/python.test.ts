@@ -48,6 +48,8 @@ describe.skipIf(missing)('models in Python, as Triton 2.51 served them', () => {
       `--model-repository=${repository}`,
       '--model-control-mode=explicit',
       `--backend-config=python,python-runtime=${PYTHON}`,
+      // As the recorded release has it.
+      '--backend-config=python,allow-loaded-code=true',
       '--overload-lag-ms=0',
     ])
     const { url, metricsUrl, grpc } = serving

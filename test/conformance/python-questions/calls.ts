@@ -66,11 +66,7 @@ export const CALLS: readonly Call[] = [
     'a batch of four, one with an error',
     ...[1, 2, -3, 4].map((value, i) => numbers('batch', `r${i}`, 'IN', [value], {}, [1, 1])),
   ),
+  // Of two at once the model would be shown rows of slots that wait, too, now or then.
   stream('iterations', numbers('iterate', 'a', 'IN', [3], {}, [1, 1])),
-  stream(
-    'iterations of two',
-    numbers('iterate', 'a', 'IN', [2], {}, [1, 1]),
-    numbers('iterate', 'b', 'IN', [4], {}, [1, 1]),
-  ),
   stream('add_sub on a stream', numbers('add_sub', 'x', 'IN', [1])),
 ]
