@@ -153,6 +153,12 @@ export interface Instance {
    * at `request.cancelled`. Called at most once for a request, while it has no final answer. Optional.
    */
   cancelled?(request: InferRequest): void
+  /**
+   * Where batches may be given while the instance runs one: each takes one at a time, which runs when those before it have, and is
+   * given none while it is not `ready`. They save the way to a process and back between two short executions. Not used for
+   * decoupled models, for sequences, or where batches are formed of what waits. Absent = nowhere.
+   */
+  readonly ahead?: readonly Instance[]
   /** False while what runs the model is being restarted. Absent = always true. */
   readonly ready?: boolean
   /** What the model itself says of whether it is ready. Rejects where it fails to say so. Absent = it says nothing. */

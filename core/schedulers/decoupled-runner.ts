@@ -182,6 +182,9 @@ export function createDecoupledRunner(options: RunnerOptions): Runner {
     get open() {
       return open
     },
+    get ready() {
+      return instance.ready !== false
+    },
     run: start,
     runOne: (request, nowNs) => start([request], request.batchSize, nowNs),
   }

@@ -18,6 +18,8 @@ export function createDirectScheduler(parts: SchedulerParts): Scheduler {
   const { clock, stats } = parts
   const line = new WaitingLine()
   const idle: Runner[] = []
+  /** Those of `idle` for batches ahead, which nobody asks while an instance has nothing to do. */
+  const idleAhead: Runner[] = []
   const pool = createWaitingPool({
     onCancel(waiting) {
       const request = waiting.request as InferRequest
@@ -31,25 +33,32 @@ export function createDirectScheduler(parts: SchedulerParts): Scheduler {
   let dispatching = false
   let turning = false
 
-  const onIdle = (runner: Runner): void => {
-    idle.push(runner)
-    if (!dispatching) dispatch()
-    drain.check()
+  const idleOf =
+    (list: Runner[]) =>
+    (runner: Runner): void => {
+      list.push(runner)
+      if (!dispatching) dispatch()
+      drain.check()
+    }
+  const take = (): Runner | null => {
+    if (idle.length > 0) return idle.pop() as Runner
+    return idleAhead.at(-1)?.ready === true ? (idleAhead.pop() as Runner) : null
   }
   const dispatch = (): void => {
     dispatching = true
     let runs = 0
-    while (line.head !== null && idle.length > 0) {
+    while (line.head !== null) {
       if (++runs > MAX_RUNS_PER_TURN) {
         if (!turning) clock.nextTurn(onTurn)
         turning = true
         break
       }
+      const runner = take()
+      if (runner === null) break
       const waiting = line.head
       const request = waiting.request as InferRequest
       line.remove(waiting)
       pool.give(waiting)
-      const runner = idle.pop() as Runner
       runner.runOne(request, clock.now())
     }
     dispatching = false
@@ -60,10 +69,17 @@ export function createDirectScheduler(parts: SchedulerParts): Scheduler {
     drain.check()
   }
   const drain = createDrain({
-    empty: () => line.size === 0 && idle.length === runners.length && allAnswered(runners),
+    empty: () =>
+      line.size === 0 &&
+      idle.length === runners.length &&
+      idleAhead.length === ahead.length &&
+      allAnswered(runners),
   })
-  const runners = parts.createRunners({ onIdle, onAnswered: () => drain.check(), ordered: null })
+  const onAnswered = (): void => drain.check()
+  const runners = parts.createRunners({ onIdle: idleOf(idle), onAnswered, ordered: null })
+  const ahead = parts.createRunnersAhead({ onIdle: idleOf(idleAhead), onAnswered, ordered: null })
   idle.push(...runners)
+  idleAhead.push(...ahead)
 
   return {
     get pending() {
@@ -72,12 +88,12 @@ export function createDirectScheduler(parts: SchedulerParts): Scheduler {
     submit(request) {
       const nowNs = clock.now()
       if (!admit(request, nowNs, drain.draining, stats)) return
-      if (dispatching || idle.length === 0 || line.head !== null) {
+      const runner = dispatching || line.head !== null ? null : take()
+      if (runner === null) {
         line.push(pool.take(request))
         return
       }
       dispatching = true
-      const runner = idle.pop() as Runner
       runner.runOne(request, nowNs)
       dispatching = false
       if (line.head !== null) dispatch()

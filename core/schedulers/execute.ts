@@ -17,6 +17,8 @@ export interface Runner {
   runOne(request: InferRequest, nowNs: number): void
   /** Requests whose answers still come although the instance may be free: decoupled models only, else 0. */
   readonly open: number
+  /** Whether the instance takes batches now, as far as it says. */
+  readonly ready: boolean
 }
 
 /** Whether nothing that ran on `runners` still waits for answers. */
@@ -231,6 +233,9 @@ export function createRunner(options: RunnerOptions): Runner {
 
   const runner: Runner = {
     open: 0,
+    get ready() {
+      return instance.ready !== false
+    },
     run(requests, size, nowNs) {
       batch.requests = requests
       batch.size = size

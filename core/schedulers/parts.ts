@@ -28,11 +28,14 @@ export interface SchedulerOptions {
   readonly initialStates?: ReadonlyMap<string, Tensor>
 }
 
+type OwnOptions = Pick<RunnerOptions, 'onIdle' | 'onAnswered' | 'ordered'>
+
 /** What the scheduler implementations share. */
 export interface SchedulerParts extends SchedulerOptions {
-  createRunners(
-    options: Pick<RunnerOptions, 'onIdle' | 'onAnswered' | 'ordered'>,
-  ): readonly Runner[]
+  /** One for each instance. */
+  createRunners(options: OwnOptions): readonly Runner[]
+  /** One for each place where an instance takes batches ahead; to be used while it is `ready`. */
+  createRunnersAhead(options: OwnOptions): readonly Runner[]
 }
 
 export function createSchedulerParts(options: SchedulerOptions): SchedulerParts {
@@ -41,14 +44,22 @@ export function createSchedulerParts(options: SchedulerOptions): SchedulerParts 
   const decoupled = options.config.model_transaction_policy?.decoupled === true
   const create = decoupled ? createDecoupledRunner : createRunner
   const padding = paddingOf(options.config)
-  const instances =
+  const instances: readonly Instance[] =
     padding === null
       ? options.instances
       : options.instances.map((instance) => new PaddedInstance(instance, padding))
   const what = `model '${options.modelName}' version ${options.version}`
+  const runnersOf = (of: readonly Instance[], own: OwnOptions): readonly Runner[] =>
+    of.map((instance) => create({ instance, outputs, stats, clock, log, what, ...own }))
   return {
     ...options,
-    createRunners: (own) =>
-      instances.map((instance) => create({ instance, outputs, stats, clock, log, what, ...own })),
+    createRunners: (own) => runnersOf(instances, own),
+    createRunnersAhead: (own) =>
+      decoupled
+        ? []
+        : runnersOf(
+            instances.flatMap(({ ahead = [] }) => ahead),
+            own,
+          ),
   }
 }

@@ -75,6 +75,18 @@ export class Execution {
     return `${text}]${writer.tail}`
   }
 
+  /** It will be sent again, to another worker: this one did not begin it. */
+  unsend(): void {
+    this.sentNs = 0
+  }
+
+  /** When it began to run, if what ran before it ended at `freeNs`; its marks say so from now on. `Clock.now()`. */
+  begin(freeNs: number): number {
+    const { marks } = this.#options
+    marks.inputEndNs = Math.max(this.sentNs, freeNs)
+    return marks.inputEndNs
+  }
+
   /** `execute` returned. Throws for a message that cannot be read. */
   ran(message: Message, memory: ReceivedMemory): void {
     if (this.#returned || this.#ended) throw new Error('a batch ended twice')

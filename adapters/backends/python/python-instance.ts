@@ -14,6 +14,7 @@ import { Backoff } from '../hosted/backoff.ts'
 import { Patience } from '../hosted/patience.ts'
 import { BusyWatch, SLOW_EXECUTION_MS } from './busy-watch.ts'
 import { Execution } from './execution.ts'
+import { Lane, type LaneOwner } from './lane.ts'
 import type { Message } from './messages.ts'
 import type { WorkerProcess } from './worker-process.ts'
 import type { BatchUser } from './worker-services.ts'
@@ -29,6 +30,12 @@ import {
 export const RESTART_PATIENCE_MS = 10_000
 /** How long `finalize` may take, milliseconds. */
 export const FINALIZE_TIMEOUT_MS = 5_000
+/** Batches that a worker may have before it has run the one before them. */
+export const MAX_AHEAD = 3
+/** Batches are sent ahead while one takes less than this on average: none waits long for being there. Nanoseconds. */
+export const BRISK_NS = 500_000
+/** Share of the newest execution in the running mean. */
+const NEWEST = 1 / 8
 
 export interface PythonInstanceOptions {
   readonly source: WorkerSource
@@ -39,6 +46,7 @@ export interface PythonInstanceOptions {
 /** One instance of a model and the process it runs in, which is replaced when it ends. */
 export class PythonInstance implements Instance, BatchUser {
   readonly tellReady?: () => Promise<boolean>
+  readonly ahead: readonly Instance[]
   readonly #options: PythonInstanceOptions
   readonly #backoff: Backoff = new Backoff()
   readonly #watch: BusyWatch
@@ -47,9 +55,13 @@ export class PythonInstance implements Instance, BatchUser {
   /** Why there is no worker. */
   #down = ''
   #cancelRestart: (() => void) | null = null
-  /** What keeps the instance from running anything else. */
-  #current: Execution | null = null
-  /** Answers of these are to come, `#current` included once it was sent. */
+  readonly #lane: Lane
+  /** What has not ended, in the order in which it runs. */
+  readonly #running: Execution[] = []
+  /** When the last one ended, `Clock.now()`. */
+  #freeNs = 0
+  #meanNs = 2 * BRISK_NS
+  /** Answers of these are to come, those of `#running` included that were sent. */
   readonly #open: Map<number, Execution> = new Map()
   #runs = 0
   #onIdle: (() => void) | null = null
@@ -63,11 +75,14 @@ export class PythonInstance implements Instance, BatchUser {
     this.#watch = new BusyWatch({
       clock,
       timeoutMs,
-      since: () => this.#current?.sentNs ?? 0,
+      since: () => this.#since(),
       slow: () => this.#slow(),
       late: () =>
         this.#opened?.worker.kill(`it ran longer than execution_timeout_ms, which is ${timeoutMs}`),
     })
+    const owner = this.#owner()
+    this.#lane = new Lane(owner)
+    this.ahead = Array.from({ length: MAX_AHEAD }, () => new Lane(owner))
     this.#use(opened)
     if (opened.tellsReady) this.tellReady = () => this.#tellReady()
   }
@@ -82,31 +97,14 @@ export class PythonInstance implements Instance, BatchUser {
     done: BatchDone,
     answers: DecoupledAnswers | null = null,
   ): void {
-    if (this.#closing !== null || this.#current !== null) {
-      const state = this.#closing !== null ? 'closed' : 'busy'
-      done(new ServerError('INTERNAL', `the model instance is ${state}`))
-      return
-    }
-    const execution = new Execution({
-      run: this.#runs++,
-      batch,
-      marks,
-      answers,
-      now: this.#options.source.clock.now,
-      done: (result) => this.#ended(result, done),
-      credit: this.#credit,
-    })
-    this.#current = execution
-    if (this.#opened !== null) this.#send(this.#opened.worker, execution)
-    else this.#patience.start(RESTART_PATIENCE_MS, () => execution.end(this.#unavailable()))
+    this.#lane.execute(batch, marks, done, answers)
   }
 
   terminate(): void {
+    this.#lane.terminate()
     for (const execution of this.#open.values()) {
-      for (let i = 0; i < execution.requests.length; i++) this.#cancel(execution.run, i)
+      if (!this.#running.includes(execution)) this.#cancelAll(execution)
     }
-    const waiting = this.#current
-    if (waiting !== null && waiting.sentNs === 0) waiting.end(cancelled())
   }
 
   cancelled(request: InferRequest): void {
@@ -122,7 +120,7 @@ export class PythonInstance implements Instance, BatchUser {
   }
 
   async #close(): Promise<void> {
-    if (this.#current !== null) {
+    if (this.#running.length > 0) {
       await new Promise<void>((resolve) => {
         this.#onIdle = resolve
       })
@@ -178,14 +176,68 @@ export class PythonInstance implements Instance, BatchUser {
     }
   }
 
-  #ended(result: BatchResult | ServerError, done: BatchDone): void {
-    const execution = this.#current
-    this.#current = null
-    this.#patience.end()
+  #owner(): LaneOwner {
+    const instance = this
+    return {
+      get closing() {
+        return instance.#closing !== null
+      },
+      get brisk() {
+        return instance.#opened !== null && instance.#meanNs < BRISK_NS
+      },
+      begin: (batch, marks, done, answers) =>
+        new Execution({
+          run: this.#runs++,
+          batch,
+          marks,
+          answers,
+          now: this.#options.source.clock.now,
+          done,
+          credit: this.#credit,
+        }),
+      run: (execution) => {
+        this.#running.push(execution)
+        if (this.#opened !== null) this.#send(this.#opened.worker, execution)
+        else this.#patience.start(RESTART_PATIENCE_MS, () => this.#refuseWaiting())
+      },
+      ended: (execution, result) => this.#ended(execution, result),
+      left: () => {
+        if (this.#running.length === 0) this.#onIdle?.()
+      },
+      cancel: (execution) => {
+        if (execution.sentNs === 0) execution.end(cancelled())
+        else this.#cancelAll(execution)
+      },
+    }
+  }
+
+  #ended(execution: Execution, result: BatchResult | ServerError): void {
+    const { now } = this.#options.source.clock
+    this.#running.splice(this.#running.indexOf(execution), 1)
+    if (this.#running.length === 0) this.#patience.end()
     if (this.#opened !== null && !(result instanceof ServerError)) this.#backoff.reset()
-    if (execution?.over === true) this.#open.delete(execution.run)
-    done(result)
-    if (this.#current === null) this.#onIdle?.()
+    if (execution.over) this.#open.delete(execution.run)
+    if (execution.sentNs === 0) return
+    const endNs = now()
+    this.#meanNs += (endNs - execution.begin(this.#freeNs) - this.#meanNs) * NEWEST
+    this.#freeNs = endNs
+  }
+
+  /** When what runs now began; 0 = nothing does. */
+  #since(): number {
+    const [first] = this.#running
+    return first === undefined || first.sentNs === 0 ? 0 : Math.max(first.sentNs, this.#freeNs)
+  }
+
+  /** Ends what waits for a worker. */
+  #refuseWaiting(): void {
+    for (const execution of [...this.#running]) {
+      if (execution.sentNs === 0) execution.end(this.#unavailable())
+    }
+  }
+
+  #cancelAll({ run, requests }: Execution): void {
+    for (let i = 0; i < requests.length; i++) this.#cancel(run, i)
   }
 
   #use(opened: OpenedWorker): void {
@@ -233,8 +285,12 @@ export class PythonInstance implements Instance, BatchUser {
       'INTERNAL',
       `Failed to process the request(s) for model instance '${name}', message: Stub process '${name}' is not healthy.`,
     )
-    const lost = [...this.#open.values()]
+    // Runs come one after the other: those behind the first were not begun, and wait for the next worker.
+    const [, ...ahead] = this.#running
+    const lost = [...this.#open.values()].filter((execution) => !ahead.includes(execution))
     this.#open.clear()
+    for (const execution of ahead) execution.unsend()
+    if (ahead.length > 0) this.#patience.start(RESTART_PATIENCE_MS, () => this.#refuseWaiting())
     for (const execution of lost) execution.end(error)
   }
 
@@ -258,15 +314,12 @@ export class PythonInstance implements Instance, BatchUser {
       }
       this.#use(opened)
       log.info(`model '${name}' version ${version}: instance '${placement.name}' was restarted`)
-      const waiting = this.#current
-      if (waiting !== null) {
-        this.#patience.end()
-        this.#send(opened.worker, waiting)
-      }
+      this.#patience.end()
+      for (const execution of [...this.#running]) this.#send(opened.worker, execution)
     } catch (error) {
       this.#down = messageOf(error)
       log.error(`model '${name}' version ${version}: ${this.#down}`)
-      this.#current?.end(this.#unavailable())
+      this.#refuseWaiting()
       this.#restartLater()
     }
   }

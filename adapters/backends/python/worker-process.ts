@@ -212,9 +212,9 @@ export class WorkerProcess {
   }
 
   #broken(reason: string): void {
-    // An end of the channel is mostly that of the process, which says more.
-    const wait = reason === 'it closed its channel' ? LAST_WORDS_MS * 1e6 : 0
-    this.#options.clock.after(wait, () => this.kill(reason))
+    // An end of the channel is mostly that of the process, which says more. Else it must not be first to say why it ends.
+    if (reason !== 'it closed its channel') this.kill(reason)
+    else this.#options.clock.after(LAST_WORDS_MS * 1e6, () => this.kill(reason))
   }
 
   /** The process is there no more. What it sent before may not have been read yet. */
