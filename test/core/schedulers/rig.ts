@@ -45,6 +45,8 @@ export interface Rig {
   readonly stats: ModelStats
   readonly scheduler: Scheduler
   readonly instances: readonly FakeInstance[]
+  /** Where their batches go ahead; `ready` can be set. */
+  readonly ahead: readonly FakeLane[]
   readonly log: readonly string[]
   /** Ids in the order in which their final answers came. */
   readonly order: readonly string[]
@@ -53,9 +55,13 @@ export interface Rig {
   readonly batches: readonly (readonly string[])[]
 }
 
+export type FakeLane = FakeInstance & { ready: boolean }
+
 export interface RigOptions extends FakeInstanceOptions {
   readonly config?: ModelConfig
   readonly count?: number
+  /** Lanes of each instance. Default none. */
+  readonly ahead?: number
   readonly delayUntilQueued?: number
   /** What stands before the scheduler. Default nothing. */
   readonly wrap?: (inner: Scheduler, tools: RigTools) => Scheduler
@@ -89,7 +95,7 @@ export function createRig(options: RigOptions = {}): Rig {
     verbose() {},
   }
   const started: (readonly string[])[] = []
-  const instances = Array.from({ length: options.count ?? 1 }, () => {
+  const create = (): FakeInstance => {
     const instance = createFakeInstance({ ...options, clock })
     const execute = instance.execute
     instance.execute = (batch, marks, done, answers) => {
@@ -97,6 +103,12 @@ export function createRig(options: RigOptions = {}): Rig {
       execute.call(instance, batch, marks, done, answers)
     }
     return instance
+  }
+  const instances = Array.from({ length: options.count ?? 1 }, () => {
+    const lanes = Array.from({ length: options.ahead ?? 0 }, () =>
+      Object.assign(create(), { ready: true }),
+    )
+    return Object.assign(create(), { ahead: lanes })
   })
   const order: string[] = []
   const inner = createScheduler({
@@ -115,6 +127,7 @@ export function createRig(options: RigOptions = {}): Rig {
     stats,
     scheduler,
     instances,
+    ahead: instances.flatMap(({ ahead }) => ahead),
     log: lines,
     order,
     batches: started,
