@@ -16,6 +16,7 @@ import { BusyWatch, SLOW_EXECUTION_MS } from './busy-watch.ts'
 import { Execution } from './execution.ts'
 import { Lane, type LaneOwner } from './lane.ts'
 import type { Message } from './messages.ts'
+import { Pace } from './pace.ts'
 import type { WorkerProcess } from './worker-process.ts'
 import type { BatchUser } from './worker-services.ts'
 import {
@@ -32,10 +33,6 @@ export const RESTART_PATIENCE_MS = 10_000
 export const FINALIZE_TIMEOUT_MS = 5_000
 /** Batches that a worker may have before it has run the one before them. */
 export const MAX_AHEAD = 3
-/** Batches are sent ahead while one takes less than this on average: none waits long for being there. Nanoseconds. */
-export const BRISK_NS = 500_000
-/** Share of the newest execution in the running mean. */
-const NEWEST = 1 / 8
 
 export interface PythonInstanceOptions {
   readonly source: WorkerSource
@@ -58,9 +55,7 @@ export class PythonInstance implements Instance, BatchUser {
   readonly #lane: Lane
   /** What has not ended, in the order in which it runs. */
   readonly #running: Execution[] = []
-  /** When the last one ended, `Clock.now()`. */
-  #freeNs = 0
-  #meanNs = 2 * BRISK_NS
+  readonly #pace: Pace
   /** Answers of these are to come, those of `#running` included that were sent. */
   readonly #open: Map<number, Execution> = new Map()
   #runs = 0
@@ -71,6 +66,7 @@ export class PythonInstance implements Instance, BatchUser {
     this.#options = options
     const { clock, settings } = options.source
     this.#patience = new Patience(clock)
+    this.#pace = new Pace(clock, () => this.#since())
     const { executionTimeoutMs: timeoutMs } = settings
     this.#watch = new BusyWatch({
       clock,
@@ -170,6 +166,7 @@ export class PythonInstance implements Instance, BatchUser {
     this.#open.set(execution.run, execution)
     worker.post(message)
     this.#watch.start()
+    this.#pace.stayAwake()
     const { requests } = execution
     for (let i = 0; i < requests.length; i++) {
       if (requests[i]?.cancelled === true) this.#cancel(execution.run, i)
@@ -183,7 +180,7 @@ export class PythonInstance implements Instance, BatchUser {
         return instance.#closing !== null
       },
       get brisk() {
-        return instance.#opened !== null && instance.#meanNs < BRISK_NS
+        return instance.#opened !== null && instance.#pace.brisk
       },
       begin: (batch, marks, done, answers) =>
         new Execution({
@@ -212,21 +209,17 @@ export class PythonInstance implements Instance, BatchUser {
   }
 
   #ended(execution: Execution, result: BatchResult | ServerError): void {
-    const { now } = this.#options.source.clock
     this.#running.splice(this.#running.indexOf(execution), 1)
     if (this.#running.length === 0) this.#patience.end()
     if (this.#opened !== null && !(result instanceof ServerError)) this.#backoff.reset()
     if (execution.over) this.#open.delete(execution.run)
-    if (execution.sentNs === 0) return
-    const endNs = now()
-    this.#meanNs += (endNs - execution.begin(this.#freeNs) - this.#meanNs) * NEWEST
-    this.#freeNs = endNs
+    if (execution.sentNs > 0) this.#pace.ended(execution.begin(this.#pace.freeNs))
   }
 
   /** When what runs now began; 0 = nothing does. */
   #since(): number {
     const [first] = this.#running
-    return first === undefined || first.sentNs === 0 ? 0 : Math.max(first.sentNs, this.#freeNs)
+    return first === undefined || first.sentNs === 0 ? 0 : Math.max(first.sentNs, this.#pace.freeNs)
   }
 
   /** Ends what waits for a worker. */
