@@ -1,13 +1,21 @@
+const ERROR_CODES = [
+  'UNKNOWN',
+  'INTERNAL',
+  'NOT_FOUND',
+  'INVALID_ARG',
+  'UNAVAILABLE',
+  'UNSUPPORTED',
+  'ALREADY_EXISTS',
+  'CANCELLED',
+] as const
+
 /** Triton's eight error codes (TRITONSERVER_Error_Code), the closed vocabulary of everything a client may be told. */
-export type ErrorCode =
-  | 'UNKNOWN'
-  | 'INTERNAL'
-  | 'NOT_FOUND'
-  | 'INVALID_ARG'
-  | 'UNAVAILABLE'
-  | 'UNSUPPORTED'
-  | 'ALREADY_EXISTS'
-  | 'CANCELLED'
+export type ErrorCode = (typeof ERROR_CODES)[number]
+
+/** Whether something from outside is one of Triton's codes. */
+export function isErrorCode(value: unknown): value is ErrorCode {
+  return (ERROR_CODES as readonly unknown[]).includes(value)
+}
 
 /**
  * An error whose message a client may see. Anything else that is thrown is our own bug: {@link ServerError.from}

@@ -1,5 +1,5 @@
 import type { ModelConfig } from '../../core/config/types.ts'
-import { ServerError } from '../../core/errors.ts'
+import { type Range, wholeNumber } from './hosted/whole-number.ts'
 
 /** Longest time that anything may be set to, milliseconds: a day. */
 const MAX_MS = 86_400_000
@@ -23,38 +23,23 @@ export interface TypescriptSettings {
 
 /** Throws INVALID_ARG for a value that is none. */
 export function typescriptSettings(config: ModelConfig): TypescriptSettings {
+  const parameter = (name: string, range: Range): number =>
+    wholeNumber(name, config.parameters?.[name]?.string_value, range)
   return {
-    executionTimeoutMs: read(config, 'execution_timeout_ms', {
+    executionTimeoutMs: parameter('execution_timeout_ms', {
       otherwise: DEFAULT_EXECUTION_TIMEOUT_MS,
       least: 0,
       most: MAX_MS,
     }),
-    initializeTimeoutMs: read(config, 'initialize_timeout_ms', {
+    initializeTimeoutMs: parameter('initialize_timeout_ms', {
       otherwise: DEFAULT_INITIALIZE_TIMEOUT_MS,
       least: 1,
       most: MAX_MS,
     }),
-    memoryLimitMb: read(config, 'memory_limit_mb', {
+    memoryLimitMb: parameter('memory_limit_mb', {
       otherwise: DEFAULT_MEMORY_LIMIT_MB,
       least: 8,
       most: MAX_MB,
     }),
   }
-}
-
-function read(
-  config: ModelConfig,
-  name: string,
-  { otherwise, least, most }: { otherwise: number; least: number; most: number },
-): number {
-  const text = config.parameters?.[name]?.string_value
-  if (text === undefined) return otherwise
-  const value = Number(text)
-  if (!/^\d+$/.test(text) || value < least || value > most) {
-    throw new ServerError(
-      'INVALID_ARG',
-      `${name} must be a whole number from ${least} to ${most}, got '${text.slice(0, 80)}'`,
-    )
-  }
-  return value
 }

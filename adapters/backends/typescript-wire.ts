@@ -1,4 +1,4 @@
-import { type ErrorCode, ServerError } from '../../core/errors.ts'
+import { type ErrorCode, isErrorCode, ServerError } from '../../core/errors.ts'
 import type { Tensor } from '../../core/tensor.ts'
 import type { WireError, WireTensor } from './typescript-messages.ts'
 
@@ -68,22 +68,11 @@ export function tensorOf(wire: WireTensor, buffer: ArrayBuffer): Tensor {
   return { name, datatype, shape, data: new Uint8Array(buffer, at, length) }
 }
 
-const CODES: ReadonlySet<unknown> = new Set<ErrorCode>([
-  'UNKNOWN',
-  'INTERNAL',
-  'NOT_FOUND',
-  'INVALID_ARG',
-  'UNAVAILABLE',
-  'UNSUPPORTED',
-  'ALREADY_EXISTS',
-  'CANCELLED',
-])
-
 /** Anything thrown, as it can be sent: `code` where it has one of Triton's, else `otherwise`. */
 export function wireError(error: unknown, otherwise: ErrorCode): WireError {
   const message = error instanceof Error ? error.message : String(error)
   const code = codeOf(error)
-  return { code: CODES.has(code) ? (code as ErrorCode) : otherwise, message }
+  return { code: isErrorCode(code) ? code : otherwise, message }
 }
 
 export function serverError({ code, message }: WireError): ServerError {

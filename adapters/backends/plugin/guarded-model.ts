@@ -11,6 +11,7 @@ import type { ModelConfig } from '../../../core/config/types.ts'
 import { ServerError } from '../../../core/errors.ts'
 import type { Clock } from '../../../core/platform.ts'
 import { isDatatype } from '../../../core/tensor.ts'
+import { wholeNumber } from '../hosted/whole-number.ts'
 import { pluginError } from './errors.ts'
 import { GuardedInstance, withinPatience } from './guarded-instance.ts'
 
@@ -139,14 +140,10 @@ function invalidIo(backend: string, problem: string): ServerError {
 }
 
 function executionTimeout(config: ModelConfig): number {
-  const text = config.parameters?.['execution_timeout_ms']?.string_value
-  if (text === undefined) return DEFAULT_EXECUTION_TIMEOUT_MS
-  const value = Number(text)
-  if (!/^\d+$/.test(text) || value > MAX_EXECUTION_TIMEOUT_MS) {
-    throw new ServerError(
-      'INVALID_ARG',
-      `execution_timeout_ms must be a whole number from 0 to ${MAX_EXECUTION_TIMEOUT_MS}, got '${text.slice(0, 80)}'`,
-    )
-  }
-  return value
+  const name = 'execution_timeout_ms'
+  return wholeNumber(name, config.parameters?.[name]?.string_value, {
+    otherwise: DEFAULT_EXECUTION_TIMEOUT_MS,
+    least: 0,
+    most: MAX_EXECUTION_TIMEOUT_MS,
+  })
 }

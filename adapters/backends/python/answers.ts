@@ -1,4 +1,4 @@
-import { type ErrorCode, ServerError } from '../../../core/errors.ts'
+import { isErrorCode, ServerError } from '../../../core/errors.ts'
 import type { InferResponse } from '../../../core/infer.ts'
 import type { Message } from './messages.ts'
 import { readParameters } from './parameters-json.ts'
@@ -11,23 +11,12 @@ export type Pending = 'again' | 'later'
 /** What a worker said of one request. */
 export type Answer = InferResponse | ServerError | Pending
 
-const CODES: ReadonlySet<unknown> = new Set<ErrorCode>([
-  'UNKNOWN',
-  'INTERNAL',
-  'NOT_FOUND',
-  'INVALID_ARG',
-  'UNAVAILABLE',
-  'UNSUPPORTED',
-  'ALREADY_EXISTS',
-  'CANCELLED',
-])
-
 /** Throws for what is no error. */
 export function readError(value: unknown): ServerError {
   if (typeof value !== 'object' || value === null) throw new Error('an error is an object')
   const { message, code } = value as Record<string, unknown>
   if (typeof message !== 'string') throw new Error('an error has a message')
-  return new ServerError(CODES.has(code) ? (code as ErrorCode) : 'INTERNAL', message)
+  return new ServerError(isErrorCode(code) ? code : 'INTERNAL', message)
 }
 
 /** Answers of a message, in its order. Throws for what are none. */

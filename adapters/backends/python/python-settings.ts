@@ -1,5 +1,5 @@
 import type { ModelConfig } from '../../../core/config/types.ts'
-import { ServerError } from '../../../core/errors.ts'
+import { type Range, wholeNumber } from '../hosted/whole-number.ts'
 import { type MemoryLimits, SEGMENT_BYTES } from './memory-limits.ts'
 
 /** Longest time that anything may be set to, milliseconds: a day. */
@@ -32,9 +32,9 @@ export function pythonSettings(
   config: ModelConfig,
   flags: ReadonlyMap<string, string>,
 ): PythonSettings {
-  const flag = (name: string, range: Range): number => read(name, flags.get(name), range)
+  const flag = (name: string, range: Range): number => wholeNumber(name, flags.get(name), range)
   const parameter = (name: string, range: Range): number =>
-    read(name, config.parameters?.[name]?.string_value, range)
+    wholeNumber(name, config.parameters?.[name]?.string_value, range)
   const size = (name: string, least: number, otherwise: number): number =>
     Math.ceil(flag(name, { otherwise, least, most: 2 ** 50 }) / SEGMENT_BYTES) * SEGMENT_BYTES
   const initial = size('shm-default-byte-size', DEFAULT_MEMORY_BYTES, DEFAULT_MEMORY_BYTES)
@@ -54,22 +54,4 @@ export function pythonSettings(
     executionTimeoutMs: parameter('execution_timeout_ms', { otherwise: 0, least: 0, most: MAX_MS }),
     memoryLimitMb: parameter('memory_limit_mb', { otherwise: 0, least: 16, most: MAX_MB }),
   }
-}
-
-interface Range {
-  readonly otherwise: number
-  readonly least: number
-  readonly most: number
-}
-
-function read(name: string, text: string | undefined, { otherwise, least, most }: Range): number {
-  if (text === undefined) return otherwise
-  const value = Number(text)
-  if (!/^\d+$/.test(text) || value < least || value > most) {
-    throw new ServerError(
-      'INVALID_ARG',
-      `${name} must be a whole number from ${least} to ${most}, got '${text.slice(0, 80)}'`,
-    )
-  }
-  return value
 }
