@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { chmodSync, cpSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { type BuildOptions, build as esbuild, type Plugin } from 'esbuild'
 import { type AuthorFiles, writeAuthorFiles } from './authors.ts'
@@ -106,7 +106,8 @@ export async function bundleTarget(options: {
   for (const [name, file] of Object.entries(options.build.copies ?? {})) {
     cpSync(join(options.from, file), join(options.to, name), {
       recursive: true,
-      filter: (path) => !path.endsWith('__pycache__'),
+      // What Python and its linters keep beside the sources.
+      filter: (path) => !/^(__pycache__|\..+)$/.test(basename(path)),
     })
   }
   if (options.build.bundles.some(({ platform }) => platform !== 'browser')) {
